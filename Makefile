@@ -1,0 +1,84 @@
+# `make` or `make help` lists the targets. GNU make 3.81 (macOS) or newer.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint test-asan clean
+
+# A Rust that was installed a moment ago is not yet on the PATH of a shell that was open before.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+# Passed on to every cargo command that builds, for example CARGO_FLAGS=--locked.
+CARGO_FLAGS ?=
+
+# AArch64 hosts run the code themselves and leave the emulator, with its C library, out.
+ifneq ($(filter aarch64 arm64,$(shell uname -m)),)
+WORKSPACE := --workspace --exclude opstitch-emulator
+else
+WORKSPACE := --workspace
+endif
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what building, testing and linting need and is not there
+	@sh scripts/setup.sh test
+	@sh scripts/setup.sh lint
+
+demo: ## Run the quickstart example; installs what is missing and says so
+	@sh scripts/setup.sh build
+	@echo "demo: building and running the example 'quickstart'"
+	@cargo run $(CARGO_FLAGS) --example quickstart
+
+test: ## Run all tests; installs what is missing and says so
+	@sh scripts/setup.sh test
+	@echo "test: building (on the first run with the emulator's C library) and running the tests"
+	@LLVM_MC="$$(sh scripts/setup.sh --llvm-mc)" && export LLVM_MC && \
+	    echo "test: independent assembler: $${LLVM_MC:-none}" && \
+	    cargo test $(CARGO_FLAGS) $(WORKSPACE) --all-targets && \
+	    echo "test: the examples in the documentation" && \
+	    cargo test $(CARGO_FLAGS) $(WORKSPACE) --doc && \
+	    { [ -n "$$LLVM_MC" ] || echo "test: SKIPPED: the comparison with an independent assembler (no llvm-mc)"; }
+
+lint: ## Formatting, Clippy with and without the feature `inspect`, documentation
+	@sh scripts/setup.sh lint
+	@echo "lint: formatting"
+	@cargo fmt --all --check
+	@echo "lint: Clippy, every target, with every feature"
+	@cargo clippy $(CARGO_FLAGS) $(WORKSPACE) --all-targets --all-features -- -D warnings
+	@# The tests ask for `inspect`, so what is built beside them has it: hence the libraries alone.
+	@echo "lint: Clippy, the libraries without features"
+	@cargo clippy $(CARGO_FLAGS) $(WORKSPACE) --lib --no-default-features -- -D warnings
+	@echo "lint: documentation"
+	@RUSTDOCFLAGS="$${RUSTDOCFLAGS:-} -D warnings" cargo doc $(CARGO_FLAGS) $(WORKSPACE) --all-features --no-deps
+	@if command -v shellcheck >/dev/null; then \
+	    echo "lint: shell scripts"; shellcheck scripts/*.sh .ci/run; \
+	else \
+	    echo "lint: shell scripts not checked (no shellcheck)"; \
+	fi
+
+# The library and its integration tests. Left out are those that start compilers of their own: every
+# tests/NAME.rs (or tests/NAME/main.rs) with a line `// asan: skip (REASON)`.
+test-asan: ## Run the library's own tests under AddressSanitizer
+	@sh scripts/setup.sh test
+	@set -e; \
+	cargo_asan="$$(sh scripts/setup.sh --asan-cargo)"; \
+	LLVM_MC="$$(sh scripts/setup.sh --llvm-mc)"; export LLVM_MC; \
+	host="$$(rustc -vV | sed -n 's/^host: //p')"; \
+	set -- --lib; \
+	for file in tests/*.rs tests/*/main.rs; do \
+	    [ -f "$$file" ] || continue; \
+	    name="$${file#tests/}"; name="$${name%/main.rs}"; name="$${name%.rs}"; \
+	    if grep -q '^// asan: skip' "$$file"; then \
+	        echo "test-asan: left out: $$name: $$(sed -n 's,^// asan: skip *,,p' "$$file")"; \
+	    else \
+	        set -- "$$@" --test "$$name"; \
+	    fi; \
+	done; \
+	echo "test-asan: $$cargo_asan test -p opstitch $$*"; \
+	CARGO_TARGET_DIR="$${CARGO_TARGET_DIR:-target}/asan" \
+	RUSTFLAGS="$${RUSTFLAGS:-} -Zsanitizer=address -Cforce-frame-pointers=yes" \
+	OPSTITCH_ASAN=1 \
+	    $$cargo_asan test $(CARGO_FLAGS) -p opstitch --target "$$host" "$$@"
+
+clean: ## Remove everything that was built
+	@cargo clean

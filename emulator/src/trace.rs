@@ -1,0 +1,112 @@
+//! The traces that are loaded: which addresses are whose, and which part they belong to.
+
+use opstitch::{LinkedTrace, Part};
+
+use crate::error::Location;
+use crate::outcome::Executed;
+
+/// A trace whose bytes are in the guest's memory.
+pub(crate) struct Loaded {
+    linked: LinkedTrace,
+    pub(crate) address: u64,
+    pub(crate) len: u64,
+}
+
+impl Loaded {
+    pub(crate) fn new(linked: &LinkedTrace) -> Loaded {
+        Loaded {
+            address: linked.address(),
+            len: linked.bytes().len() as u64,
+            linked: linked.clone(),
+        }
+    }
+
+    pub(crate) fn holds(&self, address: u64) -> bool {
+        address.wrapping_sub(self.address) < self.len
+    }
+
+    /// The instructions in the `words` words from `address` on, by part. Literals and what lies
+    /// behind the trace are none.
+    pub(crate) fn count(&self, address: u64, words: u64) -> Executed {
+        let first = address - self.address;
+        let last = first + 4 * words;
+        let count = |part| {
+            let range = self.linked.range(part);
+            let bytes = last
+                .min(range.end.into())
+                .saturating_sub(first.max(range.start.into()));
+            bytes / 4
+        };
+        Executed {
+            hot: count(Part::Hot),
+            cold: count(Part::Cold),
+            trampolines: count(Part::Trampolines),
+        }
+    }
+}
+
+/// All of them, in the order of their addresses.
+#[derive(Default)]
+pub(crate) struct Traces {
+    sorted: Vec<Loaded>,
+    /// The one that was found last: a trace mostly goes on in itself.
+    last: usize,
+}
+
+impl Traces {
+    pub(crate) fn insert(&mut self, trace: Loaded) {
+        let index = self.index(trace.address);
+        self.sorted.insert(index, trace);
+    }
+
+    pub(crate) fn remove(&mut self, address: u64) -> Option<Loaded> {
+        let index = self.index(address).checked_sub(1)?;
+        (self.sorted[index].address == address).then(|| self.sorted.remove(index))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.sorted.clear();
+    }
+
+    /// Of those that overlap a range, the lowest.
+    pub(crate) fn overlapping(&self, address: u64, len: u64) -> Option<&Loaded> {
+        let index = self.index(address);
+        let before = index.checked_sub(1).map(|before| &self.sorted[before]);
+        let at = self.sorted.get(index);
+        before
+            .filter(|trace| trace.holds(address))
+            .or(at.filter(|trace| trace.address - address < len))
+    }
+
+    /// The one that holds an address. Faster in a trace that was asked for just before.
+    pub(crate) fn find(&mut self, address: u64) -> Option<&Loaded> {
+        if !self.sorted.get(self.last).is_some_and(|t| t.holds(address)) {
+            self.last = self.index(address).checked_sub(1)?;
+        }
+        Some(&self.sorted[self.last]).filter(|trace| trace.holds(address))
+    }
+
+    /// What to say of `pc`; where it is in no trace, of the instruction at `departure`, which left.
+    pub(crate) fn locate(&mut self, pc: u64, departure: Option<u64>) -> Location {
+        let at = match self.find(pc) {
+            Some(_) => Some(pc),
+            None => departure,
+        };
+        let trace = at.and_then(|at| self.find(at).map(|trace| (at, trace)));
+        let offset = trace.map(|(at, trace)| (at - trace.address) as u32);
+        Location {
+            pc,
+            trace: trace.map(|(_, trace)| trace.address),
+            offset,
+            op: trace
+                .and_then(|(at, trace)| trace.linked.op_at((at - trace.address) as u32))
+                .map(|op| op.to_string()),
+        }
+    }
+
+    /// How many begin at or before an address.
+    fn index(&self, address: u64) -> usize {
+        self.sorted
+            .partition_point(|trace| trace.address <= address)
+    }
+}

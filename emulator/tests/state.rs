@@ -1,0 +1,326 @@
+//! Registers, memory, and emulators that are used again.
+
+mod support;
+
+use opstitch_emulator::{Emulator, Error, Nzcv, Occupant};
+use support::*;
+
+const AT: u64 = 0x1_0000;
+
+#[test]
+fn registers_hold_what_they_are_set_to() {
+    let mut emulator = Emulator::new().unwrap();
+    for n in 0..=30 {
+        emulator
+            .set_x(n, 0x0101_0101_0101_0101 * u64::from(n + 1))
+            .unwrap();
+    }
+    for n in 0..=31 {
+        emulator.set_v(n, u128::MAX / (u128::from(n) + 2)).unwrap();
+    }
+    for n in 0..=30 {
+        assert_eq!(
+            emulator.x(n).unwrap(),
+            0x0101_0101_0101_0101 * u64::from(n + 1)
+        );
+    }
+    for n in 0..=31 {
+        assert_eq!(emulator.v(n).unwrap(), u128::MAX / (u128::from(n) + 2));
+    }
+    for bits in 0..16u8 {
+        let bit = |n: u8| bits >> n & 1 == 1;
+        let flags = Nzcv {
+            n: bit(3),
+            z: bit(2),
+            c: bit(1),
+            v: bit(0),
+        };
+        emulator.set_nzcv(flags).unwrap();
+        assert_eq!(emulator.nzcv().unwrap(), flags);
+    }
+    for n in [31, 255] {
+        let missing = |bank| Some((bank, n));
+        let named = |error| match error {
+            Error::NoSuchRegister { bank, number } => Some((bank, number)),
+            _ => None,
+        };
+        assert_eq!(named(emulator.x(n).unwrap_err()), missing('x'));
+        assert_eq!(named(emulator.set_x(n, 0).unwrap_err()), missing('x'));
+    }
+    assert!(matches!(
+        emulator.v(32),
+        Err(Error::NoSuchRegister {
+            bank: 'v',
+            number: 32
+        })
+    ));
+}
+
+#[test]
+fn floating_point_and_vectors() {
+    let linked = trace(AT, |b| {
+        b.push(AddDouble)?;
+        b.push(AddVectors)?;
+        b.push(Return)
+    });
+    let mut emulator = loaded(&linked);
+    emulator.set_v(0, u128::MAX).unwrap();
+    emulator.set_d(0, 0.25).unwrap();
+    assert_eq!(emulator.v(0).unwrap(), 0.25f64.to_bits().into());
+    emulator.set_d(1, 1.5).unwrap();
+    emulator.set_v(2, 7 << 64 | 1).unwrap();
+    emulator.set_v(3, 30 << 64 | 2).unwrap();
+    run(&mut emulator, &linked);
+    assert_eq!(emulator.d(0).unwrap(), 1.75);
+    assert_eq!(emulator.v(2).unwrap(), 37 << 64 | 3);
+}
+
+#[test]
+fn atomics_work() {
+    let linked = trace(AT, |b| {
+        b.push(AtomicAdd)?;
+        b.push(Return)
+    });
+    let mut emulator = loaded(&linked);
+    let cell = emulator.allocate_bytes(&40u64.to_le_bytes()).unwrap();
+    emulator.set_x(22, cell).unwrap();
+    emulator.set_x(0, 2).unwrap();
+    run(&mut emulator, &linked);
+    assert_eq!(emulator.x(1).unwrap(), 40);
+    assert_eq!(emulator.read_u64(cell).unwrap(), 42);
+}
+
+#[test]
+fn memory_holds_what_is_written() {
+    let mut emulator = Emulator::new().unwrap();
+    let bytes: Vec<u8> = (0..10_000u32).map(|n| (n * 7) as u8).collect();
+    let buffer = emulator.allocate_bytes(&bytes).unwrap();
+    assert_eq!(buffer % 16, 0);
+    assert_eq!(emulator.read(buffer, bytes.len()).unwrap(), bytes);
+    emulator
+        .write_u64(buffer + 4090, 0x1122_3344_5566_7788)
+        .unwrap();
+    assert_eq!(emulator.read(buffer + 4090, 2).unwrap(), [0x88, 0x77]);
+    assert_eq!(
+        emulator.read_u64(buffer + 4090).unwrap(),
+        0x1122_3344_5566_7788
+    );
+
+    // At an address of one's own, page by page.
+    emulator.map(0x50_0ff0, 32).unwrap();
+    emulator.write(0x50_0ff0, &[1; 32]).unwrap();
+    emulator.map(0x50_0100, 8).unwrap();
+    assert_eq!(emulator.read(0x50_0ff0, 32).unwrap(), [1; 32]);
+}
+
+#[test]
+fn allocations_are_apart() {
+    let mut emulator = Emulator::new().unwrap();
+    // A page of one's own where the second would lie.
+    let first = emulator.allocate(16).unwrap();
+    emulator.map(first + 0x2000, 1).unwrap();
+    let mut ranges = vec![(first, 16), (first + 0x2000 - 16, 16 + 4096)];
+    for len in [0, 1, 16, 17, 4096, 4097, 100_000] {
+        let address = emulator.allocate(len as usize).unwrap();
+        assert_eq!(address % 16, 0);
+        let end = address + len;
+        assert!(
+            emulator
+                .read(address, len as usize)
+                .unwrap()
+                .iter()
+                .all(|&byte| byte == 0)
+        );
+        let behind = emulator.read(end.next_multiple_of(16), 1);
+        assert!(matches!(behind, Err(Error::NotMapped { .. })), "{len}");
+        for &(other, other_len) in &ranges {
+            assert!(end <= other || other + other_len <= address);
+        }
+        ranges.push((address, len));
+    }
+}
+
+#[test]
+fn the_host_is_told_of_its_own_mistakes() {
+    let mut emulator = Emulator::new().unwrap();
+    let buffer = emulator.allocate(32).unwrap();
+    assert!(matches!(
+        emulator.read(0, 1),
+        Err(Error::NotMapped { address: 0 })
+    ));
+    assert!(matches!(
+        emulator.read(buffer, usize::MAX),
+        Err(Error::NotMapped { .. })
+    ));
+    let error = emulator.write(buffer + 16, &[1; 17]).unwrap_err();
+    assert!(matches!(error, Error::NotMapped { address } if address == buffer + 32));
+    // None of it was written.
+    assert_eq!(emulator.read(buffer, 32).unwrap(), [0; 32]);
+    assert!(matches!(
+        emulator.allocate(usize::MAX),
+        Err(Error::OutOfMemory { .. })
+    ));
+    assert!(matches!(
+        emulator.map(0, usize::MAX),
+        Err(Error::OutOfMemory { .. })
+    ));
+    assert!(matches!(
+        emulator.map(u64::MAX - 8, 16),
+        Err(Error::TooLong { .. })
+    ));
+    let overlap = emulator.map(buffer, 1).unwrap_err();
+    assert!(matches!(
+        overlap,
+        Error::Overlap {
+            occupant: Occupant::Memory,
+            ..
+        }
+    ));
+    let stack = emulator.sp().unwrap() - 16;
+    assert_eq!(emulator.read(stack, 16).unwrap(), [0; 16]);
+    let overlap = emulator.map(stack, 1).unwrap_err();
+    assert!(matches!(
+        overlap,
+        Error::Overlap {
+            occupant: Occupant::Emulator,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn two_traces_and_one_calling_the_other() {
+    let callee = trace(AT + 64, |b| {
+        b.push(Add { n: 5 })?;
+        b.push(Return)
+    });
+    let caller = trace(AT, |b| {
+        b.push(Enter)?;
+        b.push(Call {
+            function: target(callee.address()),
+        })?;
+        b.push(Leave)
+    });
+    let mut emulator = loaded(&caller);
+    emulator.load(&callee).unwrap();
+    assert_eq!(run(&mut emulator, &caller), [5 + 3, 0, 0]);
+    assert_eq!(emulator.x(0).unwrap(), 5);
+    assert_eq!(run(&mut emulator, &callee), [3, 0, 0]);
+
+    // They share a page: taking one away leaves the other.
+    emulator.unload(callee.address()).unwrap();
+    let error = emulator.run(AT, 100).unwrap_err();
+    assert!(matches!(error, Error::NoTarget { target, .. } if target == callee.address()));
+    emulator.load(&callee).unwrap();
+    assert_eq!(run(&mut emulator, &caller), [8, 0, 0]);
+    emulator.unload(AT).unwrap();
+    assert_eq!(run(&mut emulator, &callee), [3, 0, 0]);
+    assert!(matches!(
+        emulator.run(AT, 1),
+        Err(Error::NoEntry { entry: AT })
+    ));
+    assert!(matches!(
+        emulator.unload(AT),
+        Err(Error::NoSuchTrace { address: AT })
+    ));
+    emulator.unload(callee.address()).unwrap();
+    assert!(matches!(emulator.read(AT, 1), Err(Error::NotMapped { .. })));
+}
+
+#[test]
+fn traces_do_not_overlap_other_things() {
+    let linked = trace(AT, |b| b.push(Return));
+    let mut emulator = loaded(&linked);
+    let overlap = |emulator: &mut Emulator<'_>, at| {
+        let linked = trace(at, |b| {
+            b.push(Add { n: 1 })?;
+            b.push(Add { n: 1 })?;
+            b.push(Return)
+        });
+        match emulator.load(&linked) {
+            Err(Error::Overlap { occupant, .. }) => Some(occupant),
+            Ok(()) => None,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(overlap(&mut emulator, AT), Some(Occupant::Trace(AT)));
+    assert_eq!(overlap(&mut emulator, AT - 8), Some(Occupant::Trace(AT)));
+    let buffer = emulator.allocate(4096).unwrap();
+    assert_eq!(overlap(&mut emulator, buffer + 64), Some(Occupant::Memory));
+    let stack = emulator.sp().unwrap();
+    assert_eq!(overlap(&mut emulator, stack - 64), Some(Occupant::Emulator));
+    // Side by side is fine.
+    assert_eq!(overlap(&mut emulator, AT - 16), None);
+    assert_eq!(overlap(&mut emulator, AT + 8), None);
+    let error = emulator.map(AT, 8).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Overlap {
+                occupant: Occupant::Code,
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn clear_leaves_nothing() {
+    let linked = trace(AT, |b| {
+        b.push(Load)?;
+        b.push(Compare)?;
+        b.push(TailCall {
+            function: target(0x9_0000),
+        })
+    });
+    let fresh = Emulator::new().unwrap();
+    let mut emulator = loaded(&linked);
+    emulator.on_call(0x9_0000, |_| Ok(())).unwrap();
+    let buffer = emulator.allocate_bytes(&[9; 16]).unwrap();
+    emulator.set_x(21, buffer).unwrap();
+    run(&mut emulator, &linked);
+    emulator.clear().unwrap();
+    for n in 0..=30 {
+        assert_eq!(emulator.x(n).unwrap(), fresh.x(n).unwrap());
+    }
+    for n in 0..=31 {
+        assert_eq!(emulator.v(n).unwrap(), fresh.v(n).unwrap());
+    }
+    assert_eq!(emulator.nzcv().unwrap(), fresh.nzcv().unwrap());
+    assert_eq!(emulator.sp().unwrap(), fresh.sp().unwrap());
+    assert_eq!(emulator.executed().total(), 0);
+    assert!(emulator.read(buffer, 1).is_err());
+    assert!(emulator.run(AT, 1).is_err());
+    // The same address, with nothing of the old bytes in it.
+    assert_eq!(emulator.allocate(16).unwrap(), buffer);
+    assert_eq!(emulator.read(buffer, 16).unwrap(), [0; 16]);
+}
+
+/// One emulator for thousands of traces at one address: never the one before is run.
+#[test]
+fn thousands_of_traces() {
+    let mut emulator = Emulator::new().unwrap();
+    let mut calls = 0;
+    for n in 0..2000u16 {
+        let function = 0x9_0000 + 4 * u64::from(n % 3);
+        let linked = trace(AT, |b| {
+            b.push(Enter)?;
+            b.push(Add { n })?;
+            b.push(Store)?;
+            b.push(Call {
+                function: target(function),
+            })?;
+            b.push(Leave)
+        });
+        emulator.clear().unwrap();
+        emulator.load(&linked).unwrap();
+        let buffer = emulator.allocate(8).unwrap();
+        emulator.set_x(21, buffer).unwrap();
+        emulator.on_call(function, |_| Ok(())).unwrap();
+        assert_eq!(run(&mut emulator, &linked), [7, 0, 0]);
+        assert_eq!(emulator.read_u64(buffer).unwrap(), u64::from(n));
+        calls += 1;
+    }
+    assert_eq!(calls, 2000);
+}

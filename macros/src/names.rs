@@ -1,0 +1,116 @@
+//! Names that mean something to the assembler.
+
+/// A register name: `x19`, `wzr`, `d8`, `v0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Register {
+    /// `x`, `w`, `b`, `h`, `s`, `d`, `q` or `v`.
+    pub(crate) width: char,
+    /// 0 to 31; the stack pointer and the zero register are 31.
+    pub(crate) number: u8,
+}
+
+impl Register {
+    pub(crate) fn parse(name: &str) -> Option<Register> {
+        let width = match name {
+            "sp" | "xzr" => {
+                return Some(Register {
+                    width: 'x',
+                    number: 31,
+                });
+            }
+            "wsp" | "wzr" => {
+                return Some(Register {
+                    width: 'w',
+                    number: 31,
+                });
+            }
+            _ => name.chars().next()?,
+        };
+        let digits = &name[1..];
+        let number: u8 = digits
+            .parse()
+            .ok()
+            .filter(|n: &u8| n.to_string() == digits)?;
+        let highest = match width {
+            'x' | 'w' => 30,
+            'b' | 'h' | 's' | 'd' | 'q' | 'v' => 31,
+            _ => return None,
+        };
+        (number <= highest).then_some(Register { width, number })
+    }
+
+    pub(crate) fn is_general(self) -> bool {
+        matches!(self.width, 'x' | 'w')
+    }
+
+    /// The same register in another width.
+    pub(crate) fn name_as(self, width: char) -> String {
+        format!("{width}{}", self.number)
+    }
+
+    /// The widths that the register can be spoken of in.
+    pub(crate) fn widths(self) -> &'static [char] {
+        if self.is_general() {
+            &['x', 'w']
+        } else {
+            &['v', 'b', 'h', 's', 'd', 'q']
+        }
+    }
+}
+
+/// `X(..)` and the like: the width, and whether 31 is the stack pointer.
+pub(crate) fn family(name: &str) -> Option<char> {
+    Some(match name {
+        "X" | "XSP" => 'x',
+        "W" | "WSP" => 'w',
+        "B" => 'b',
+        "H" => 'h',
+        "S" => 's',
+        "D" => 'd',
+        "Q" => 'q',
+        "V" => 'v',
+        _ => return None,
+    })
+}
+
+const MODIFIERS: &[&str] = &[
+    "lsl", "lsr", "asr", "ror", "sxtx", "sxtw", "sxth", "sxtb", "uxtx", "uxtw", "uxth", "uxtb",
+    "msl",
+];
+
+const CONDITIONS: &[&str] = &[
+    "eq", "ne", "cs", "hs", "cc", "lo", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le",
+    "al", "nv",
+];
+
+const CONDITIONAL: &[&str] = &[
+    "csel", "csinc", "csinv", "csneg", "cset", "csetm", "cinc", "cinv", "cneg", "ccmp", "ccmn",
+    "fcsel", "fccmp", "fccmpe",
+];
+
+/// Instructions whose arguments are names of the system: barriers, cache and address operations.
+const SYSTEM: &[&str] = &[
+    "at", "dc", "ic", "tlbi", "dmb", "dsb", "isb", "msr", "sys", "sysl", "psb", "tsb", "cfp",
+    "cpp", "dvp",
+];
+
+pub(crate) fn is_modifier(name: &str) -> bool {
+    MODIFIERS.contains(&name.to_ascii_lowercase().as_str())
+}
+
+pub(crate) fn is_condition(name: &str) -> bool {
+    CONDITIONS.contains(&name)
+}
+
+/// Whether `name` alone is an argument of `mnemonic` that the assembler knows.
+pub(crate) fn is_argument_of(name: &str, mnemonic: &str) -> bool {
+    SYSTEM.contains(&mnemonic) || (CONDITIONAL.contains(&mnemonic) && is_condition(name))
+}
+
+/// Whether a user may not give `name` to an operand, an alias or a constant.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    Register::parse(name).is_some()
+        || family(name).is_some()
+        || is_modifier(name)
+        || is_condition(name)
+}

@@ -1,0 +1,202 @@
+//! Everything that can be wrong with what a user hands in.
+
+use thiserror::Error;
+
+/// What was wrong with a micro-op, a trace or a link, and what to do about it.
+///
+/// No call that returns one has changed anything: the builder is as it was before the call and can
+/// be used further.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An operand's value lies outside the range declared for it.
+    #[error(
+        "{op}: {operand}={value} is outside {min}..={max}; choose a micro-op with a wider operand"
+    )]
+    OperandOutOfRange {
+        /// The micro-op's name.
+        op: &'static str,
+        /// The operand's name.
+        operand: &'static str,
+        /// The value that was given.
+        value: i128,
+        /// The lowest value allowed.
+        min: i128,
+        /// The highest value allowed.
+        max: i128,
+    },
+    /// A mask or floating-point number has no encoding as an immediate.
+    #[error(
+        "{op}: {operand}={value} cannot be written as a {kind}; load it as a `literal` instead"
+    )]
+    NotEncodable {
+        /// The micro-op's name.
+        op: &'static str,
+        /// The operand's name.
+        operand: &'static str,
+        /// The value that was given, printed.
+        value: String,
+        /// What was asked for: a 32- or 64-bit logical immediate, or an 8-bit floating-point one.
+        kind: &'static str,
+    },
+    /// Register x18, which belongs to the platform (AAPCS64 6.1.1).
+    #[error("{op}: {operand}=x18 belongs to the platform; use x0 to x17 or x19 to x30")]
+    PlatformRegister {
+        /// The micro-op's name.
+        op: &'static str,
+        /// The operand's name.
+        operand: &'static str,
+    },
+    /// A label, exit or literal that another builder made, or this one before `clear`.
+    #[error("{op}: {operand} is a {what} of another trace; make it with the builder it is used in")]
+    Foreign {
+        /// The micro-op's name, or the builder's method.
+        op: &'static str,
+        /// The operand's name.
+        operand: &'static str,
+        /// `label`, `exit` or `literal`.
+        what: &'static str,
+    },
+    /// A call target that is not a multiple of 4.
+    #[error(
+        "call target {address:#x} is not a multiple of 4, so it is no A64 instruction; check where the address comes from"
+    )]
+    MisalignedTarget {
+        /// The address that was given.
+        address: u64,
+    },
+    /// A label that already has its place.
+    #[error("label {label} is bound already; make a new label for the second place")]
+    LabelBoundTwice {
+        /// The label's number in its builder, from 0.
+        label: u32,
+    },
+    /// A label that something leads to and that has no place.
+    #[error("label {label} is used but never bound; call `bind` where it belongs")]
+    LabelNeverBound {
+        /// The label's number in its builder, from 0.
+        label: u32,
+    },
+    /// An exit that something leads to and that has no code.
+    #[error(
+        "exit {exit} is used but has no code; give it at least one micro-op with `define_exit`"
+    )]
+    ExitWithoutCode {
+        /// The exit's number in its builder, from 0.
+        exit: u32,
+    },
+    /// An exit that already has its code.
+    #[error("exit {exit} has its code already; declare a new exit for other code")]
+    ExitDefinedTwice {
+        /// The exit's number in its builder, from 0.
+        exit: u32,
+    },
+    /// The last micro-op of an exit goes on to a next one, and there is none.
+    #[error(
+        "exit {exit} falls off its end after {op}; end it with a micro-op that leaves the trace, or with `jump`"
+    )]
+    ExitFallsOffEnd {
+        /// The exit's number in its builder, from 0.
+        exit: u32,
+        /// The exit's last micro-op.
+        op: &'static str,
+    },
+    /// The last micro-op of a trace goes on to a next one, and there is none.
+    #[error(
+        "the trace falls off its end after {op}; end it with a micro-op that leaves the trace, or with `jump`"
+    )]
+    FallsOffEnd {
+        /// The trace's last micro-op.
+        op: &'static str,
+    },
+    /// A trace without micro-ops, or a jump in front of the first.
+    #[error("the trace has no micro-op yet; push one first")]
+    Empty,
+    /// A jump behind a micro-op that does not go on.
+    #[error(
+        "{op} does not go on to a next micro-op, so there is nothing to redirect; leave `jump` out"
+    )]
+    NothingToRedirect {
+        /// The micro-op before the jump.
+        op: &'static str,
+    },
+    /// A trace longer than an unconditional branch reaches.
+    #[error(
+        "the trace is too long: a branch would have to reach over {distance} bytes, and `b` reaches {reach}; split the trace"
+    )]
+    TraceTooLong {
+        /// How far a branch would have to reach, in bytes.
+        distance: u64,
+        /// How far `b` reaches, in bytes.
+        reach: u32,
+    },
+    /// A micro-op whose own length keeps one of its branches from reaching anything outside it.
+    #[error(
+        "{op} is too long for its branches: an instruction in it reaches {reach} bytes, and what it refers to cannot come nearer than {distance}; move the branch to the end or split the micro-op"
+    )]
+    OpTooLong {
+        /// The micro-op's name.
+        op: &'static str,
+        /// How far away the nearest place for what it refers to is, in bytes.
+        distance: u32,
+        /// How far the instruction reaches, in bytes.
+        reach: u32,
+    },
+    /// A second use of a changeable literal too far from the first.
+    #[error(
+        "{op}: {operand} lies {distance} bytes away, and a literal load reaches {reach}; it has one word only, so use another `mut literal` there"
+    )]
+    LiteralOutOfReach {
+        /// The micro-op's name.
+        op: &'static str,
+        /// The operand's name.
+        operand: &'static str,
+        /// How far away the literal's word is, in bytes.
+        distance: u64,
+        /// How far the load reaches, in bytes.
+        reach: u32,
+    },
+    /// A change to a trace that is finished.
+    #[error("the trace is finished; call `clear` before building the next one")]
+    Finished,
+    /// A reach that no branch can have.
+    #[error(
+        "a reach of {bytes} bytes for {class} is not a multiple of 4 between 16 and {max}; choose one"
+    )]
+    InvalidReach {
+        /// The class of instructions.
+        class: &'static str,
+        /// The reach that was asked for, in bytes.
+        bytes: u32,
+        /// The reach of the architecture, in bytes.
+        max: u32,
+    },
+    /// An address that a trace cannot be linked to.
+    #[error(
+        "a trace cannot be linked to {address:#x}: it must be a multiple of {alignment} and leave room for {length} bytes below 2^64; choose another address"
+    )]
+    InvalidAddress {
+        /// The address that was given.
+        address: u64,
+        /// What it must be a multiple of, in bytes.
+        alignment: u64,
+        /// The trace's length, in bytes.
+        length: u64,
+    },
+    /// A destination of another length than the trace.
+    #[error(
+        "the linked trace has {expected} bytes, and the destination {actual}; ask `linked_len` first"
+    )]
+    WrongLength {
+        /// The trace's length, in bytes.
+        expected: usize,
+        /// The destination's length, in bytes.
+        actual: usize,
+    },
+    /// More handles or micro-ops than 32 bits can number.
+    #[error("more than 2^31 {what} in one trace; split the trace")]
+    TooMany {
+        /// What there are too many of.
+        what: &'static str,
+    },
+}

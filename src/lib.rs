@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+// The macro names this crate by its name, here too.
+extern crate self as opstitch;
+
+mod asm;
+mod error;
+#[cfg(feature = "inspect")]
+pub mod inspect;
+mod link;
+mod op;
+mod trace;
+
+pub use error::Error;
+pub use link::{LinkedTrace, OpAt, Part, Statistics};
+pub use op::MicroOp;
+pub use op::operand::{Exit, Label, MutLiteral, OperandKind, OperandValue, Reg, Target, VReg};
+pub use op::template::{MicroOpInfo, MicroOpSet, OperandInfo, Properties};
+pub use opstitch_macros::uops;
+pub use trace::options::{FallThrough, Options, Reach};
+pub use trace::{ExitCode, Trace, TraceBuilder};
+
+/// What the expansion of [`uops!`] names. Not for direct use, and not covered by any promise.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::op::bake::{
+        Baked, Body, Draft, Flaw, Joint, Local, Recorder, Site, Totals, bake, holes, references,
+        tables, templates, totals, words,
+    };
+    pub use crate::op::template::{Affine, Hole, Operand, Range, Reference, Template};
+    pub use crate::op::write_micro_op;
+    pub use dynasm::dynasm;
+}

@@ -1,0 +1,226 @@
+//! A trace linked to an address, and what can be asked of it.
+
+use std::fmt;
+use std::ops::Range;
+
+use super::{Plan, Statistics};
+use crate::op::operand::{MutLiteral, Target};
+use crate::op::template::MicroOpInfo;
+use crate::trace::Trace;
+use crate::trace::state::{Origin, Record};
+use crate::trace::view::Annotations;
+
+/// A section of a linked trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Part {
+    /// The micro-ops in their order, and islands between them.
+    Hot,
+    /// Cold parts of micro-ops and exits, and islands between them.
+    Cold,
+    /// Trampolines, and the padding behind them.
+    Trampolines,
+    /// The literal pool.
+    Literals,
+}
+
+/// A trace linked to an address: its final bytes, and all that is known of them.
+#[derive(Debug, Clone)]
+pub struct LinkedTrace {
+    address: u64,
+    bytes: Vec<u8>,
+    /// Where cold code, trampolines and literals start, in bytes.
+    starts: [u32; 3],
+    far: Vec<Target>,
+    /// The changeable literals' words in the pool or in islands, in bytes, by their numbers.
+    mutables: Vec<Option<u32>>,
+    tag: u32,
+    statistics: Statistics,
+    annotations: Annotations,
+}
+
+impl LinkedTrace {
+    pub(super) fn new(trace: &Trace<'_>, plan: Plan, bytes: Vec<u8>) -> LinkedTrace {
+        let pool = plan.literals + 2 * plan.added;
+        LinkedTrace {
+            address: plan.address,
+            bytes,
+            starts: [
+                trace.hot_len() as u32,
+                plan.trampolines * 4,
+                plan.literals * 4,
+            ],
+            statistics: plan.statistics(trace),
+            far: plan.far.iter().map(|&(target, _)| target).collect(),
+            mutables: trace.mutable_words(pool),
+            tag: trace.tag(),
+            annotations: trace.annotations(),
+        }
+    }
+
+    /// The address that the trace is linked to. Its entry is its first byte.
+    pub fn address(&self) -> u64 {
+        self.address
+    }
+
+    /// The final bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What the trace consists of.
+    pub fn statistics(&self) -> Statistics {
+        self.statistics
+    }
+
+    /// The bytes of a section, counted from the trace's start.
+    pub fn range(&self, part: Part) -> Range<u32> {
+        let [cold, trampolines, literals] = self.starts;
+        match part {
+            Part::Hot => 0..cold,
+            Part::Cold => cold..trampolines,
+            Part::Trampolines => trampolines..literals,
+            Part::Literals => literals..self.bytes.len() as u32,
+        }
+    }
+
+    /// The section that an offset in bytes from the trace's start lies in.
+    pub fn part_at(&self, offset: u32) -> Option<Part> {
+        [Part::Hot, Part::Cold, Part::Trampolines, Part::Literals]
+            .into_iter()
+            .find(|&part| self.range(part).contains(&offset))
+    }
+
+    /// The micro-op that the instruction at an offset, in bytes from the trace's start, came from. A
+    /// continuation slot belongs to the micro-op before it.
+    ///
+    /// `None` for the entry NOP, islands, trampolines and literals, and if the trace was built without
+    /// [annotations](crate::Options::annotate).
+    pub fn op_at(&self, offset: u32) -> Option<OpAt<'_>> {
+        let known = &self.annotations;
+        let word = offset / 4;
+        if known
+            .islands
+            .iter()
+            .any(|i| (i.start..i.end).contains(&word))
+        {
+            return None;
+        }
+        match self.part_at(offset)? {
+            Part::Hot => {
+                let number = known.hot.partition_point(|r| r.at <= word).checked_sub(1)?;
+                Some(OpAt::new(known, known.hot[number], OpPlace::Hot(number)))
+            }
+            Part::Cold => {
+                let number = known.cold.partition_point(|(r, _)| r.at <= word);
+                let (record, origin) = known.cold[number.checked_sub(1)?];
+                let place = match origin {
+                    Origin::Part(op) => OpPlace::Cold(op as usize),
+                    Origin::Exit(exit) => OpPlace::Exit(exit as usize),
+                };
+                Some(OpAt::new(known, record, place))
+            }
+            _ => None,
+        }
+    }
+
+    /// Where the word of a changeable literal lies, in bytes from the trace's start; it is a
+    /// multiple of 8. `None` if nothing loads it, or if another trace's builder made it.
+    pub fn mut_literal_offset(&self, literal: MutLiteral) -> Option<u32> {
+        if literal.0.tag != self.tag {
+            return None;
+        }
+        *self.mutables.get(literal.0.index as usize)?
+    }
+
+    /// The targets that have a trampoline, in the order of the trampolines.
+    pub fn far_targets(&self) -> &[Target] {
+        &self.far
+    }
+
+    #[cfg(feature = "inspect")]
+    pub(crate) fn annotations(&self) -> &Annotations {
+        &self.annotations
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OpPlace {
+    Hot(usize),
+    Cold(usize),
+    Exit(usize),
+}
+
+/// A micro-op of a linked trace: `op 7 AddInt overflow=exit 2`.
+#[derive(Clone, Copy)]
+pub struct OpAt<'t> {
+    known: &'t Annotations,
+    record: Record,
+    place: OpPlace,
+}
+
+impl<'t> OpAt<'t> {
+    fn new(known: &'t Annotations, record: Record, place: OpPlace) -> OpAt<'t> {
+        OpAt {
+            known,
+            record,
+            place,
+        }
+    }
+
+    /// The micro-op's number in the trace, from 0; `None` if it belongs to an exit.
+    pub fn number(&self) -> Option<usize> {
+        match self.place {
+            OpPlace::Hot(number) | OpPlace::Cold(number) => Some(number),
+            OpPlace::Exit(_) => None,
+        }
+    }
+
+    /// The number of the exit it belongs to, in the order of declaration; `None` for a micro-op of the
+    /// trace itself.
+    pub fn exit(&self) -> Option<usize> {
+        match self.place {
+            OpPlace::Exit(exit) => Some(exit),
+            _ => None,
+        }
+    }
+
+    /// Whether it is the micro-op's cold part.
+    pub fn is_cold_part(&self) -> bool {
+        matches!(self.place, OpPlace::Cold(_))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.op().map_or("?", |(info, _)| info.name())
+    }
+
+    /// Where its code starts, in bytes from the trace's start.
+    pub fn offset(&self) -> u32 {
+        self.record.at * 4
+    }
+
+    fn op(&self) -> Option<(MicroOpInfo, &'t [u64])> {
+        self.known.op(self.record.op)
+    }
+}
+
+impl fmt::Display for OpAt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            OpPlace::Hot(number) => write!(f, "op {number} ")?,
+            OpPlace::Cold(number) => write!(f, "op {number} (cold) ")?,
+            OpPlace::Exit(exit) => write!(f, "exit {exit} ")?,
+        }
+        match self.op() {
+            Some((info, values)) => info.write(values, f),
+            None => f.write_str("?"),
+        }
+    }
+}
+
+impl fmt::Debug for OpAt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}

@@ -1,0 +1,58 @@
+//! What a linked trace consists of.
+
+use super::Plan;
+use crate::trace::Trace;
+
+/// Sizes of a linked trace in bytes, and its calls.
+///
+/// `hot + cold + trampolines + literals` is its whole length. `nops` are among `hot` and `cold`, and
+/// so are `islands`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Bytes of the hot section, the entry NOP included.
+    pub hot: usize,
+    /// Bytes of the cold section: cold parts and exits.
+    pub cold: usize,
+    /// Bytes of the trampolines, and the padding behind them.
+    pub trampolines: usize,
+    /// Bytes of the literals at the end.
+    pub literals: usize,
+    /// Bytes of the NOPs at the entry and at fall-throughs.
+    pub nops: usize,
+    /// Bytes of the islands: jumps around them, veneers, padding and literals.
+    pub islands: usize,
+    /// Calls by a `bl` or `b` to the target itself.
+    pub direct_calls: usize,
+    /// Calls through a trampoline.
+    pub far_calls: usize,
+}
+
+impl Statistics {
+    /// The length of the trace in bytes.
+    pub fn total(&self) -> usize {
+        self.hot + self.cold + self.trampolines + self.literals
+    }
+}
+
+impl Plan {
+    pub(super) fn statistics(&self, trace: &Trace<'_>) -> Statistics {
+        let first_trampoline = i64::from(self.trampolines) * 4;
+        let behind_trampolines = first_trampoline + 8 * self.far.len() as i64;
+        let far_calls = trace.calls().iter().filter(|call| {
+            let destination = self.destinations[call.number as usize];
+            (first_trampoline..behind_trampolines).contains(&destination)
+        });
+        let far_calls = far_calls.count();
+        Statistics {
+            hot: trace.hot_len(),
+            cold: trace.cold_len(),
+            trampolines: (self.literals - self.trampolines) as usize * 4,
+            literals: (self.end - self.literals) as usize * 4,
+            nops: trace.nops() as usize * 4,
+            islands: trace.island_len(),
+            direct_calls: trace.calls().len() - far_calls,
+            far_calls,
+        }
+    }
+}

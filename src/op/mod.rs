@@ -1,0 +1,58 @@
+//! Micro-ops: their templates, their operands, and how the one gets its holes from the other.
+//!
+//! A micro-op is written once, in a `uops!` block, and is from then on a row of constants: the
+//! words of its hot and its cold part, the holes that operands are patched into, the references to
+//! what lies outside. [`bake`] makes those constants while the user's crate compiles. Nothing here
+//! knows a trace.
+
+pub(crate) mod bake;
+pub(crate) mod encode;
+pub(crate) mod operand;
+pub(crate) mod template;
+
+use std::fmt;
+
+use template::MicroOpSet;
+
+/// A value that can be pushed to a trace: one of the structs that `uops!` makes, or their enum.
+///
+/// The macro writes the implementations; there is no need to write one by hand.
+pub trait MicroOp {
+    /// The operands' values, as many as the largest micro-op of the type has.
+    #[doc(hidden)]
+    type Operands: AsMut<[u64]>;
+
+    /// The set the micro-op belongs to.
+    fn set(&self) -> &'static MicroOpSet;
+
+    /// The micro-op's number in its set.
+    fn index(&self) -> usize;
+
+    #[doc(hidden)]
+    fn operands(&self) -> Self::Operands;
+}
+
+impl<M: MicroOp> MicroOp for &M {
+    type Operands = M::Operands;
+
+    fn set(&self) -> &'static MicroOpSet {
+        M::set(self)
+    }
+
+    fn index(&self) -> usize {
+        M::index(self)
+    }
+
+    fn operands(&self) -> Self::Operands {
+        M::operands(self)
+    }
+}
+
+/// Writes a micro-op as its `Display` does: `LoadLocal slot=3`.
+#[doc(hidden)]
+pub fn write_micro_op(op: &impl MicroOp, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match op.set().get(op.index()) {
+        Some(info) => info.write(op.operands().as_mut(), f),
+        None => f.write_str("?"),
+    }
+}

@@ -1,0 +1,213 @@
+//! Side exits: short sequences of micro-ops that are emitted cold, equal ones once.
+
+use super::state::{ExitState, Place, UNPLACED};
+use super::{TraceBuilder, resolve};
+use crate::error::Error;
+use crate::op::MicroOp;
+use crate::op::operand::{Exit, Label};
+use crate::op::template::Properties;
+
+/// An exit that is being given its code: what the closure of
+/// [`define_exit`](TraceBuilder::define_exit) writes to.
+#[derive(Debug)]
+pub struct ExitCode<'b> {
+    builder: &'b mut TraceBuilder,
+    exit: u32,
+    jump: Option<Place>,
+}
+
+impl ExitCode<'_> {
+    /// Appends a micro-op to the exit.
+    ///
+    /// # Errors
+    /// As [`TraceBuilder::push`]; [`Error::NothingToRedirect`] behind a `jump`.
+    pub fn push<M: MicroOp>(&mut self, op: M) -> Result<(), Error> {
+        let mut values = op.operands();
+        let (op, values) = resolve(op.set(), op.index(), values.as_mut())?;
+        if self.jump.is_some() {
+            return Err(Error::NothingToRedirect { op: op.name() });
+        }
+        let kept = self.builder.values.len();
+        self.builder.values.extend_from_slice(values);
+        let checked = self.builder.check(op, values);
+        match checked.and_then(|()| self.builder.pushed(op, kept)) {
+            Ok(pushed) => {
+                self.builder.exit_code.push(pushed);
+                Ok(())
+            }
+            Err(error) => {
+                self.builder.values.truncate(kept);
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets the last micro-op go on at a label of the trace. Nothing can be pushed behind it.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`]; [`Error::NothingToRedirect`] behind a micro-op that does not go on, or
+    /// [`Error::ExitWithoutCode`] before the first.
+    pub fn jump(&mut self, label: Label) -> Result<(), Error> {
+        let index = self.builder.own_label("jump", label)?;
+        let start = self.builder.exits[self.exit as usize].start as usize;
+        let last = self.builder.exit_code.get(start..).and_then(<[_]>::last);
+        let op = last
+            .and_then(|&pushed| self.builder.sets.op(pushed))
+            .ok_or(Error::ExitWithoutCode { exit: self.exit })?;
+        if !op.template.properties.contains(Properties::FALLS_THROUGH) || self.jump.is_some() {
+            return Err(Error::NothingToRedirect { op: op.name() });
+        }
+        self.jump = Some(Place::label(index));
+        Ok(())
+    }
+}
+
+impl TraceBuilder {
+    /// Makes a side exit of these micro-ops. Exits with the same code become one.
+    ///
+    /// # Errors
+    /// As [`define_exit`](TraceBuilder::define_exit).
+    pub fn exit<M: MicroOp>(&mut self, ops: impl IntoIterator<Item = M>) -> Result<Exit, Error> {
+        if self.finished {
+            return Err(Error::Finished);
+        }
+        let exit = self.declare_exit();
+        let defined = self.define_exit(exit, |code| {
+            ops.into_iter().try_for_each(|op| code.push(op))
+        });
+        match defined {
+            Ok(()) => Ok(exit),
+            Err(error) => {
+                self.exits.truncate(exit.0.index as usize);
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes a side exit whose code is to follow, with [`define_exit`](TraceBuilder::define_exit).
+    pub fn declare_exit(&mut self) -> Exit {
+        // One more than can be used: an exit beyond the limit is refused like a foreign one.
+        let index = self.exits.len().min(Place::LIMIT) as u32;
+        if (index as usize) < Place::LIMIT {
+            self.exits.push(ExitState {
+                start: 0,
+                len: 0,
+                jump: None,
+                same_as: index,
+                wanted: false,
+                offset: UNPLACED,
+            });
+        }
+        Exit(self.handle(index))
+    }
+
+    /// Gives a declared exit its code: what `write` pushes.
+    ///
+    /// # Errors
+    /// What `write` returns; [`Error::ExitDefinedTwice`], [`Error::ExitWithoutCode`] if nothing is
+    /// pushed, [`Error::ExitFallsOffEnd`] if the last micro-op goes on, [`Error::Foreign`], or
+    /// [`Error::Finished`]. The exit is then still without code.
+    pub fn define_exit(
+        &mut self,
+        exit: Exit,
+        write: impl FnOnce(&mut ExitCode<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let index = self.own_exit("define_exit", exit)?;
+        if self.exits[index as usize].len > 0 {
+            return Err(Error::ExitDefinedTwice { exit: index });
+        }
+        let (ops, values) = (self.exit_code.len(), self.values.len());
+        self.exits[index as usize].start = ops as u32;
+        let mut code = ExitCode {
+            builder: self,
+            exit: index,
+            jump: None,
+        };
+        let written = write(&mut code);
+        let jump = code.jump;
+        let checked = written.and_then(|()| self.check_exit(index, ops, jump));
+        let merged = checked.is_ok() && self.merge_exit(index, ops, jump);
+        if merged || checked.is_err() {
+            self.exit_code.truncate(ops);
+            self.values.truncate(values);
+        }
+        checked
+    }
+
+    fn check_exit(&self, exit: u32, start: usize, jump: Option<Place>) -> Result<(), Error> {
+        let last = self.exit_code[start..].last();
+        let op = last
+            .and_then(|&pushed| self.sets.op(pushed))
+            .ok_or(Error::ExitWithoutCode { exit })?;
+        let properties = op.template.properties;
+        if jump.is_none() && properties.contains(Properties::FALLS_THROUGH) {
+            return Err(Error::ExitFallsOffEnd {
+                exit,
+                op: op.name(),
+            });
+        }
+        u32::try_from(self.exit_code.len())
+            .map(drop)
+            .map_err(|_| Error::TooMany { what: "micro-ops" })
+    }
+
+    /// Gives the exit the code from `start` on, or that of an equal exit; returns whether it was the
+    /// latter.
+    fn merge_exit(&mut self, index: u32, start: usize, jump: Option<Place>) -> bool {
+        let hash = self.hash_exit(start, jump);
+        let number = self.exit_hashes.intern(hash) as usize;
+        let len = (self.exit_code.len() - start) as u32;
+        self.exits[index as usize].len = len;
+        self.exits[index as usize].jump = jump;
+        if number == self.exit_of_hash.len() {
+            self.exit_of_hash.push(index);
+            return false;
+        }
+        let first = self.exit_of_hash[number];
+        // Two different exits with one hash just stay two.
+        let equal = self.same_exit(first, start, jump);
+        if equal {
+            let ExitState { start, .. } = self.exits[first as usize];
+            let state = &mut self.exits[index as usize];
+            (state.start, state.same_as) = (start, first);
+        }
+        equal
+    }
+
+    fn hash_exit(&self, start: usize, jump: Option<Place>) -> u64 {
+        const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut hash = match jump.map(Place::kind) {
+            Some(super::state::PlaceKind::Label(label)) => label as u64 + 1,
+            _ => 0,
+        };
+        let mut mix = |word: u64| {
+            hash = (hash ^ word).wrapping_mul(MULTIPLIER);
+            hash ^= hash >> 29;
+        };
+        for &pushed in &self.exit_code[start..] {
+            mix(u64::from(pushed.set) << 16 | u64::from(pushed.index));
+            self.operands_of(pushed)
+                .iter()
+                .for_each(|&value| mix(value));
+        }
+        hash
+    }
+
+    fn same_exit(&self, other: u32, start: usize, jump: Option<Place>) -> bool {
+        let other = self.exits[other as usize];
+        let (ops, range) = (&self.exit_code[start..], other.start as usize..);
+        let others = &self.exit_code[range][..other.len as usize];
+        other.jump == jump
+            && ops.len() == others.len()
+            && ops.iter().zip(others).all(|(&a, &b)| {
+                (a.set, a.index) == (b.set, b.index) && self.operands_of(a) == self.operands_of(b)
+            })
+    }
+
+    /// The operands of a micro-op, as they were pushed.
+    pub(super) fn operands_of(&self, pushed: super::Pushed) -> &[u64] {
+        let count = self.sets.op(pushed).map_or(0, |op| op.operand_count());
+        let start = pushed.values as usize;
+        self.values.get(start..start + count).unwrap_or(&[])
+    }
+}

@@ -1,0 +1,110 @@
+//! A set of 64-bit words that gives each of them a number.
+//!
+//! Open addressing with linear probing. The words come from outside (call targets, constants), so
+//! the hash is seeded: nobody can choose words that all meet in one place.
+
+/// Numbers for words, from 0 in the order of their first appearance.
+#[derive(Debug)]
+pub(crate) struct Interner {
+    keys: Vec<u64>,
+    /// Positions in `keys` plus one; 0 is free. A power of two, at most three quarters full.
+    slots: Vec<u32>,
+    seed: u64,
+}
+
+impl Interner {
+    pub(crate) fn new(seed: u64) -> Interner {
+        Interner {
+            keys: Vec::new(),
+            slots: Vec::new(),
+            seed,
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.keys.clear();
+        self.slots.fill(0);
+    }
+
+    /// The words in the order of their numbers.
+    pub(crate) fn keys(&self) -> &[u64] {
+        &self.keys
+    }
+
+    /// The number of `key`, new or not.
+    pub(crate) fn intern(&mut self, key: u64) -> u32 {
+        if self.keys.len() * 4 >= self.slots.len() * 3 {
+            self.grow();
+        }
+        let mask = self.slots.len() - 1;
+        let mut at = self.hash(key) & mask;
+        loop {
+            match self.slots[at] {
+                0 => {
+                    self.keys.push(key);
+                    self.slots[at] = self.keys.len() as u32;
+                    return self.slots[at] - 1;
+                }
+                taken if self.keys[taken as usize - 1] == key => return taken - 1,
+                _ => at = (at + 1) & mask,
+            }
+        }
+    }
+
+    /// The number of `key`, if it has one.
+    pub(crate) fn get(&self, key: u64) -> Option<u32> {
+        let mask = self.slots.len().checked_sub(1)?;
+        let mut at = self.hash(key) & mask;
+        loop {
+            match self.slots[at] {
+                0 => return None,
+                taken if self.keys[taken as usize - 1] == key => return Some(taken - 1),
+                _ => at = (at + 1) & mask,
+            }
+        }
+    }
+
+    fn hash(&self, key: u64) -> usize {
+        // Both halves of the product, so that every bit of the key reaches every bit used.
+        let product = u128::from(key ^ self.seed) * 0x9e37_79b9_7f4a_7c15;
+        ((product >> 64) as u64 ^ product as u64) as usize
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let len = (self.slots.len() * 2).max(16);
+        self.slots.clear();
+        self.slots.resize(len, 0);
+        for (number, &key) in (1..).zip(&self.keys) {
+            let mut at = self.hash(key) & (len - 1);
+            while self.slots[at] != 0 {
+                at = (at + 1) & (len - 1);
+            }
+            self.slots[at] = number;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_words_have_one_number() {
+        let mut interner = Interner::new(7);
+        for round in 0..2 {
+            for key in 0..1000u64 {
+                let word = key.wrapping_mul(0x1_0000_0000_0001) & !4;
+                let (first, again) = (interner.intern(word), interner.intern(word));
+                assert_eq!(first, again, "round {round}");
+                assert_eq!(interner.keys()[first as usize], word);
+            }
+        }
+        let mut sorted = interner.keys().to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted.len(), interner.keys().len());
+        interner.clear();
+        assert_eq!(interner.intern(5), 0);
+    }
+}

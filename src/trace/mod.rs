@@ -1,0 +1,481 @@
+//! Traces: micro-ops stitched together and laid out.
+//!
+//! # The problem
+//!
+//! A trace is a sequence of templates, copied one behind the other. Four things are not known while
+//! it is copied: where a forward label, an exit or a cold part will lie; what a call target's distance
+//! will be, since the address is chosen later; where the literals will lie; and whether
+//! all of these are in reach. `b` reaches 128 MiB, but `cbz` and literal loads 1 MiB and `tbz` 32 KiB.
+//!
+//! # The strategy
+//!
+//! One pass. Pushing a micro-op copies its words behind the last ones, patches the holes, and
+//! for each reference either writes the displacement (a label that lies behind, in reach) or notes it:
+//! a [`Branch`], a [`CallSite`], a [`LoadSite`]. Words that were written never move. Cold parts and
+//! exits are only noted; `finish` emits them behind the hot code by the same routine that pushed
+//! it. The layout of a finished trace is
+//!
+//! ```text
+//! entry NOP | hot | cold | trampolines | literals
+//!             ^ islands at op boundaries ^
+//! ```
+//!
+//! and linking (see [`crate::link`]) needs nothing but the calls and the loads from the pool at the
+//! end.
+//!
+//! **The continuation slot is written late.** When a micro-op is pushed, the slot of the one *before*
+//! it is settled: a NOP (or nothing) if the new one is where it goes on to, `b` otherwise. A label
+//! bound in between gets its place at that moment too. So a jump to what follows costs nothing
+//! but the NOP, and an island can use the slot as its jump around.
+//!
+//! **Islands are forced by deadlines.** A noted branch or load has a deadline: the last word it
+//! reaches. The builder keeps the nearest one, and an upper bound of the words that an island would
+//! have at the next boundary. Before each micro-op it makes sure that one more boundary with its
+//! island fits before the deadline; if not, an island comes first. It holds a `b` for every place
+//! that a due branch leads to and a word for every literal that a due load reads, each once. Branches of
+//! one class have their deadlines in the order they were written, so the due ones are a prefix of
+//! the notes, and two cursors and a third for the loads find them: every note is looked at
+//! once, and the whole is linear.
+//!
+//! # Invariants
+//!
+//! 1. *Room*: after every call, `len + 1 + pending + 1 <= deadline`, in words: a jump, the island of
+//!    everything pending, and its padding fit before the first deadline.
+//!    ([`make_room`](TraceBuilder::make_room))
+//! 2. *Prefix*: no branch of a class at or behind its cursor is done.
+//! 3. *All or nothing*: a call that returns an error has changed nothing that can be observed. All checks
+//!    come before the first word is written; `finish`, which can meet an error after that, winds back.
+//! 4. *Settled*: while `open` is not `Closed`, the slot of the last micro-op is still to come, and
+//!    `binds` are the labels that belong behind it.
+//! 5. *Alignment*: literals lie at multiples of 8 from the trace's start, and a trace is linked to a
+//!    multiple of 8 only.
+
+mod emit;
+mod exits;
+mod finish;
+pub(crate) mod intern;
+mod island;
+pub(crate) mod options;
+pub(crate) mod state;
+pub(crate) mod view;
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use crate::asm::branch::Field;
+use crate::asm::{NOP, WORD};
+use crate::error::Error;
+use crate::op::MicroOp;
+use crate::op::encode::Op;
+use crate::op::operand::{Exit, Handle, Label, MutLiteral, OperandKind};
+use crate::op::template::{MicroOpSet, Properties};
+pub use exits::ExitCode;
+use intern::Interner;
+use options::Options;
+use state::{
+    Branch, CallSite, ColdItem, ColdPart, ExitState, HERE, Island, LoadSite, Mutable, Open, Origin,
+    Place, PoolLoad, PoolWord, Pushed, Record, Sets, UNPLACED,
+};
+pub use view::Trace;
+
+/// Stitches micro-ops together to a [`Trace`].
+///
+/// A builder is made once and used for many traces: [`clear`](TraceBuilder::clear) keeps the memory,
+/// so that a warm builder allocates nothing.
+///
+/// ```
+/// # opstitch::uops! {
+/// #     op Count(step: u12) { ; add x0, x0, step }
+/// #     op Return { ; ret }
+/// # }
+/// let mut builder = opstitch::TraceBuilder::new();
+/// builder.push(Count { step: 2 })?;
+/// builder.push(Return)?;
+/// let linked = builder.finish()?.link(0x1_0000)?;
+/// assert_eq!(linked.bytes().len(), 4 * 4); // entry NOP, add, fall-through NOP, ret
+/// # Ok::<(), opstitch::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct TraceBuilder {
+    options: Options,
+    tag: u32,
+    finished: bool,
+
+    // The code, and what is still open in it.
+    code: Vec<u32>,
+    open: Open,
+    binds: Vec<u32>,
+    branches: Vec<Branch>,
+    calls: Vec<CallSite>,
+    loads: Vec<LoadSite>,
+    due: Due,
+
+    // What can be referred to.
+    labels: Vec<u32>,
+    exits: Vec<ExitState>,
+    exit_code: Vec<Pushed>,
+    exit_hashes: Interner,
+    exit_of_hash: Vec<u32>,
+    mutables: Vec<Mutable>,
+
+    // What is to be emitted cold.
+    cold_parts: Vec<ColdPart>,
+    queue: Vec<ColdItem>,
+
+    // What was pushed, and what it became.
+    sets: Sets,
+    values: Vec<u64>,
+    last: Option<Pushed>,
+    op_count: u32,
+    records: Vec<Record>,
+    cold_records: Vec<(Record, Origin)>,
+    islands: Vec<Island>,
+    nops: u32,
+
+    // What `finish` adds.
+    hot_len: u32,
+    targets: Interner,
+    pool: Vec<PoolWord>,
+    pool_loads: Vec<PoolLoad>,
+    constants: Interner,
+
+    scratch_branches: Vec<(Place, u16, u32)>,
+    scratch_loads: Vec<(state::Literal, u32)>,
+    scratch_values: Vec<u64>,
+    scratch_mutables: Vec<u32>,
+    scratch_constants: Vec<u32>,
+}
+
+/// Which notes an island would have to serve, and when it must come at the latest.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    /// The nearest deadline, in words from the start of the trace.
+    deadline: u32,
+    /// The branches and loads before these are done. See invariant 2.
+    tests: usize,
+    conditionals: usize,
+    loads: usize,
+    /// An upper bound of the words that an island needs for what is pending.
+    pending: u32,
+}
+
+/// No trace is longer than `b` reaches, in words.
+const MAX_LEN: u32 = Field::Imm26.reach() / WORD;
+
+const NOTHING_DUE: Due = Due {
+    deadline: MAX_LEN,
+    tests: 0,
+    conditionals: 0,
+    loads: 0,
+    pending: 0,
+};
+
+impl Default for TraceBuilder {
+    fn default() -> Self {
+        TraceBuilder::new()
+    }
+}
+
+impl TraceBuilder {
+    /// A builder with the default options.
+    pub fn new() -> TraceBuilder {
+        TraceBuilder::with_options(Options::default())
+    }
+
+    /// A builder with these options.
+    pub fn with_options(options: Options) -> TraceBuilder {
+        // Tells this builder's handles from others', without a counter shared by all.
+        let seed = RandomState::new().build_hasher().finish();
+        let mut builder = TraceBuilder {
+            options,
+            tag: seed as u32,
+            finished: false,
+            code: Vec::new(),
+            open: Open::Closed,
+            binds: Vec::new(),
+            branches: Vec::new(),
+            calls: Vec::new(),
+            loads: Vec::new(),
+            due: NOTHING_DUE,
+            labels: Vec::new(),
+            exits: Vec::new(),
+            exit_code: Vec::new(),
+            exit_hashes: Interner::new(seed),
+            exit_of_hash: Vec::new(),
+            mutables: Vec::new(),
+            cold_parts: Vec::new(),
+            queue: Vec::new(),
+            sets: Sets::default(),
+            values: Vec::new(),
+            last: None,
+            op_count: 0,
+            records: Vec::new(),
+            cold_records: Vec::new(),
+            islands: Vec::new(),
+            nops: 0,
+            hot_len: 0,
+            targets: Interner::new(seed.rotate_left(17)),
+            pool: Vec::new(),
+            pool_loads: Vec::new(),
+            constants: Interner::new(seed.rotate_left(41)),
+            scratch_branches: Vec::new(),
+            scratch_loads: Vec::new(),
+            scratch_values: Vec::new(),
+            scratch_mutables: Vec::new(),
+            scratch_constants: Vec::new(),
+        };
+        builder.clear();
+        builder
+    }
+
+    /// Forgets the trace, finished or not, and keeps the memory for the next one. Labels, exits and
+    /// changeable literals made so far are no longer valid, and are refused from now on.
+    pub fn clear(&mut self) {
+        self.tag = self.tag.wrapping_add(1);
+        self.finished = false;
+        self.code.clear();
+        self.code.push(NOP); // the entry's patch site
+        self.open = Open::Closed;
+        self.binds.clear();
+        self.branches.clear();
+        self.calls.clear();
+        self.loads.clear();
+        self.due = NOTHING_DUE;
+        self.labels.clear();
+        self.exits.clear();
+        self.exit_code.clear();
+        self.exit_hashes.clear();
+        self.exit_of_hash.clear();
+        self.mutables.clear();
+        self.cold_parts.clear();
+        self.queue.clear();
+        self.values.clear();
+        self.last = None;
+        self.op_count = 0;
+        self.records.clear();
+        self.cold_records.clear();
+        self.islands.clear();
+        self.nops = 1;
+        self.hot_len = 0;
+        self.targets.clear();
+        self.pool.clear();
+        self.pool_loads.clear();
+        self.constants.clear();
+    }
+
+    /// The options the builder was made with.
+    pub fn options(&self) -> Options {
+        self.options
+    }
+
+    /// Appends a micro-op.
+    ///
+    /// # Errors
+    /// Whatever is wrong with an operand's value, or with the distance of what the micro-op refers to;
+    /// see [`Error`]. The trace is then as it was before.
+    pub fn push<M: MicroOp>(&mut self, op: M) -> Result<(), Error> {
+        self.push_values(op.set(), op.index(), op.operands().as_mut())
+    }
+
+    fn push_values(
+        &mut self,
+        set: &'static MicroOpSet,
+        index: usize,
+        values: &mut [u64],
+    ) -> Result<(), Error> {
+        if self.finished {
+            return Err(Error::Finished);
+        }
+        let (op, values) = resolve(set, index, values)?;
+        let kept = self.values.len();
+        let cold = op.template.properties.contains(Properties::COLD);
+        let keep = self.options.annotate || cold;
+        if keep {
+            self.values.extend_from_slice(values);
+        }
+        let checked = self
+            .check(op, values)
+            .and_then(|()| self.check_mutables(op, emit::Part::Hot, values))
+            .and_then(|()| self.pushed(op, kept))
+            .and_then(|pushed| self.make_room(op, emit::Part::Hot).map(|()| pushed));
+        let pushed = match checked {
+            Ok(pushed) => pushed,
+            Err(error) => {
+                self.values.truncate(kept);
+                return Err(error);
+            }
+        };
+        self.settle();
+        let at = self.code.len() as u32;
+        if self.options.annotate {
+            self.records.push(Record { at, op: pushed });
+        }
+        let other = self.note_cold_part(op, pushed, at, Origin::Part(self.op_count));
+        self.emit(op, emit::Part::Hot, other, values);
+        self.op_count += 1;
+        self.last = Some(pushed);
+        Ok(())
+    }
+
+    /// Notes the cold part of a micro-op whose hot part comes at `hot`, if it has one.
+    fn note_cold_part(&mut self, op: Op, pushed: Pushed, hot: u32, origin: Origin) -> u32 {
+        if !op.template.properties.contains(Properties::COLD) {
+            return UNPLACED;
+        }
+        let index = self.cold_parts.len() as u32;
+        self.cold_parts.push(ColdPart {
+            op: pushed,
+            hot,
+            origin,
+            offset: UNPLACED,
+        });
+        self.queue.push(ColdItem::Part(index));
+        index
+    }
+
+    /// A micro-op as the builder remembers it.
+    fn pushed(&mut self, op: Op, values: usize) -> Result<Pushed, Error> {
+        let too_many = |what| Error::TooMany { what };
+        if self.op_count >= 1 << 31 || self.cold_parts.len() >= Place::LIMIT {
+            return Err(too_many("micro-ops"));
+        }
+        Ok(Pushed {
+            set: self.sets.number(op.set).ok_or(too_many("sets"))?,
+            index: op.index,
+            values: u32::try_from(values).map_err(|_| too_many("operands"))?,
+        })
+    }
+
+    /// Checks a micro-op's values and encodes them.
+    fn check(&self, op: Op, values: &mut [u64]) -> Result<(), Error> {
+        let (labels, exits, mutables) = (self.labels.len(), self.exits.len(), self.mutables.len());
+        op.encode(values, |kind, handle| {
+            handle.tag == self.tag
+                && (handle.index as usize)
+                    < match kind {
+                        OperandKind::Label => labels,
+                        OperandKind::Exit => exits,
+                        _ => mutables,
+                    }
+        })
+    }
+
+    /// Makes a label. It can be used before it is bound.
+    pub fn label(&mut self) -> Label {
+        // One more than can be used: a label beyond the limit is refused like a foreign one.
+        let index = self.labels.len().min(Place::LIMIT) as u32;
+        if (index as usize) < Place::LIMIT {
+            self.labels.push(UNPLACED);
+        }
+        Label(self.handle(index))
+    }
+
+    /// Puts a label in front of the micro-op that is pushed next.
+    ///
+    /// # Errors
+    /// [`Error::LabelBoundTwice`], [`Error::Foreign`], or [`Error::Finished`].
+    pub fn bind(&mut self, label: Label) -> Result<(), Error> {
+        let index = self.own_label("bind", label)?;
+        let offset = &mut self.labels[index as usize];
+        if *offset != UNPLACED {
+            return Err(Error::LabelBoundTwice { label: index });
+        }
+        *offset = HERE;
+        self.binds.push(index);
+        Ok(())
+    }
+
+    /// Makes a label and puts it in front of the micro-op that is pushed next: the top of a loop.
+    ///
+    /// # Errors
+    /// [`Error::Finished`].
+    pub fn bind_new(&mut self) -> Result<Label, Error> {
+        let label = self.label();
+        self.bind(label)?;
+        Ok(label)
+    }
+
+    /// Lets the micro-op that was pushed last go on at `label` instead of the next one.
+    ///
+    /// # Errors
+    /// [`Error::NothingToRedirect`] behind a micro-op that does not go on, [`Error::Empty`] before
+    /// the first, [`Error::Foreign`], or [`Error::Finished`].
+    pub fn jump(&mut self, label: Label) -> Result<(), Error> {
+        let index = self.own_label("jump", label)?;
+        if self.open != Open::Next || !self.binds.is_empty() {
+            let last = self.last.and_then(|pushed| self.sets.op(pushed));
+            return Err(last.map_or(Error::Empty, |op| Error::NothingToRedirect {
+                op: op.name(),
+            }));
+        }
+        self.open = Open::To(Place::label(index));
+        Ok(())
+    }
+
+    /// Makes a word of the trace that holds `value` at first and can be changed once the trace is
+    /// installed. It is merged with no other, whatever they hold.
+    pub fn mut_literal(&mut self, value: u64) -> MutLiteral {
+        let index = self.mutables.len().min(Place::LIMIT) as u32;
+        if (index as usize) < Place::LIMIT {
+            self.mutables.push(Mutable {
+                value,
+                island: UNPLACED,
+            });
+        }
+        MutLiteral(self.handle(index))
+    }
+
+    /// How many micro-ops have been pushed, exits apart.
+    pub fn len(&self) -> usize {
+        self.op_count as usize
+    }
+
+    /// Whether no micro-op has been pushed.
+    pub fn is_empty(&self) -> bool {
+        self.op_count == 0
+    }
+
+    fn handle(&self, index: u32) -> Handle {
+        Handle {
+            tag: self.tag,
+            index,
+        }
+    }
+
+    fn own_label(&self, method: &'static str, label: Label) -> Result<u32, Error> {
+        if self.finished {
+            return Err(Error::Finished);
+        }
+        let known = label.0.tag == self.tag && (label.0.index as usize) < self.labels.len();
+        known.then_some(label.0.index).ok_or(Error::Foreign {
+            op: method,
+            operand: "label",
+            what: "label",
+        })
+    }
+
+    fn own_exit(&self, method: &'static str, exit: Exit) -> Result<u32, Error> {
+        if self.finished {
+            return Err(Error::Finished);
+        }
+        let known = exit.0.tag == self.tag && (exit.0.index as usize) < self.exits.len();
+        known.then_some(exit.0.index).ok_or(Error::Foreign {
+            op: method,
+            operand: "exit",
+            what: "exit",
+        })
+    }
+}
+
+/// The micro-op that a value stands for, and its operands.
+fn resolve<'v>(
+    set: &'static MicroOpSet,
+    index: usize,
+    values: &'v mut [u64],
+) -> Result<(Op, &'v mut [u64]), Error> {
+    let known = Op::new(set, index).and_then(|op| {
+        let values = values.get_mut(..op.operand_count())?;
+        Some((op, values))
+    });
+    // Only an implementation of `MicroOp` that `uops!` has not written gets here.
+    known.ok_or(Error::TooMany { what: "micro-ops" })
+}

@@ -1,0 +1,247 @@
+//! What a builder remembers of the trace it is building.
+
+use crate::asm::branch::Field;
+use crate::op::encode::Op;
+use crate::op::operand::Target;
+use crate::op::template::MicroOpSet;
+
+/// A place that code can lead to: a label, an exit, or the cold part of a micro-op.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place(u32);
+
+/// A [`Place`], taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PlaceKind {
+    Label(usize),
+    Exit(usize),
+    Part(usize),
+}
+
+impl Place {
+    const SHIFT: u32 = 30;
+
+    /// How many places of one kind there can be.
+    pub(crate) const LIMIT: usize = 1 << Place::SHIFT;
+
+    pub(crate) fn label(index: u32) -> Place {
+        Place(index)
+    }
+
+    pub(crate) fn exit(index: u32) -> Place {
+        Place(1 << Place::SHIFT | index)
+    }
+
+    pub(crate) fn part(index: u32) -> Place {
+        Place(2 << Place::SHIFT | index)
+    }
+
+    pub(crate) fn kind(self) -> PlaceKind {
+        let index = (self.0 & (Place::LIMIT as u32 - 1)) as usize;
+        match self.0 >> Place::SHIFT {
+            0 => PlaceKind::Label(index),
+            1 => PlaceKind::Exit(index),
+            _ => PlaceKind::Part(index),
+        }
+    }
+}
+
+/// An offset in a trace, in words; `UNPLACED` until it is known. Traces are shorter than 2^26 words,
+/// the reach of `b` in both directions.
+pub(crate) const UNPLACED: u32 = u32::MAX;
+
+/// The offset of a label that is bound in front of the next micro-op, whose place is settled with it.
+pub(crate) const HERE: u32 = u32::MAX - 1;
+
+/// A branch whose displacement is not written yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Branch {
+    /// The instruction, in words.
+    pub(crate) at: u32,
+    pub(crate) place: Place,
+    /// Words behind the place.
+    pub(crate) inner: u16,
+    pub(crate) field: Field,
+    /// Whether the displacement has been written in the meantime.
+    pub(crate) done: bool,
+}
+
+/// A `bl` or `b` to a call target. Written when the trace is linked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CallSite {
+    /// The instruction, in words.
+    pub(crate) at: u32,
+    /// The number of the target among the trace's targets; set by `finish`.
+    pub(crate) number: u32,
+    pub(crate) target: Target,
+}
+
+/// What a literal load reads: a constant, which may have several words, or a changeable literal,
+/// which has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Literal {
+    Constant(u64),
+    Mutable(u32),
+}
+
+/// A literal load whose displacement is not written yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LoadSite {
+    /// The instruction, in words.
+    pub(crate) at: u32,
+    /// The index of a changeable literal, or [`LoadSite::CONSTANT`].
+    mutable: u32,
+    value: u64,
+}
+
+impl LoadSite {
+    const CONSTANT: u32 = u32::MAX;
+
+    pub(crate) fn new(at: u32, literal: Literal) -> LoadSite {
+        let (mutable, value) = match literal {
+            Literal::Constant(value) => (LoadSite::CONSTANT, value),
+            Literal::Mutable(index) => (index, 0),
+        };
+        LoadSite { at, mutable, value }
+    }
+
+    pub(crate) fn literal(&self) -> Literal {
+        match self.mutable {
+            LoadSite::CONSTANT => Literal::Constant(self.value),
+            index => Literal::Mutable(index),
+        }
+    }
+}
+
+/// A changeable literal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mutable {
+    /// What it holds at first.
+    pub(crate) value: u64,
+    /// Its word in an island, if it is in one.
+    pub(crate) island: u32,
+}
+
+/// A word of the literal pool at the end of the trace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolWord {
+    pub(crate) value: u64,
+    /// The changeable literal whose word it is.
+    pub(crate) mutable: Option<u32>,
+}
+
+/// A load from the pool at the end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolLoad {
+    pub(crate) at: u32,
+    pub(crate) word: u32,
+}
+
+/// A micro-op with its operands, as it was pushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    /// Its number in `Sets`, and its number in that set.
+    pub(crate) set: u16,
+    pub(crate) index: u16,
+    /// Where its operands start in the builder's values.
+    pub(crate) values: u32,
+}
+
+/// A micro-op and where its code starts, in words.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Record {
+    pub(crate) at: u32,
+    pub(crate) op: Pushed,
+}
+
+/// Where code in the cold section comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The cold part of this micro-op of the trace.
+    Part(u32),
+    /// This exit.
+    Exit(u32),
+}
+
+/// The cold part of a micro-op that was pushed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ColdPart {
+    pub(crate) op: Pushed,
+    /// Where the hot part starts, in words.
+    pub(crate) hot: u32,
+    /// The micro-op it belongs to.
+    pub(crate) origin: Origin,
+    /// Where the cold part starts, in words.
+    pub(crate) offset: u32,
+}
+
+/// An exit that was declared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ExitState {
+    /// Its micro-ops in the builder's exit code.
+    pub(crate) start: u32,
+    pub(crate) len: u32,
+    /// The label that its last micro-op goes on to.
+    pub(crate) jump: Option<Place>,
+    /// The exit with the same code that stands for it.
+    pub(crate) same_as: u32,
+    /// Whether something leads to it.
+    pub(crate) wanted: bool,
+    /// Where its code starts, in words.
+    pub(crate) offset: u32,
+}
+
+/// Cold code to come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ColdItem {
+    Part(u32),
+    Exit(u32),
+}
+
+/// The way on from the micro-op that was pushed last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Open {
+    /// It does not go on, or there is none.
+    Closed,
+    /// It goes on to the next micro-op.
+    Next,
+    /// It goes on at this label.
+    To(Place),
+}
+
+/// Veneers and literals in the middle of the trace, in words.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Island {
+    pub(crate) start: u32,
+    /// Where its literals start, `end` if it has none.
+    pub(crate) literals: u32,
+    pub(crate) end: u32,
+}
+
+/// The sets that micro-ops were pushed from.
+#[derive(Debug, Default)]
+pub(crate) struct Sets(Vec<&'static MicroOpSet>);
+
+impl Sets {
+    pub(crate) fn all(&self) -> &[&'static MicroOpSet] {
+        &self.0
+    }
+
+    /// The number of `set`. Most traces draw on one or two.
+    pub(crate) fn number(&mut self, set: &'static MicroOpSet) -> Option<u16> {
+        let at = match self.0.iter().position(|&known| std::ptr::eq(known, set)) {
+            Some(at) => at,
+            None => {
+                self.0.push(set);
+                self.0.len() - 1
+            }
+        };
+        u16::try_from(at).ok()
+    }
+
+    pub(crate) fn op(&self, pushed: Pushed) -> Option<Op> {
+        Op::new(
+            self.0.get(usize::from(pushed.set))?,
+            usize::from(pushed.index),
+        )
+    }
+}

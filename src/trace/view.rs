@@ -1,0 +1,153 @@
+//! A finished trace, as linking and inspection see it.
+
+use super::TraceBuilder;
+use super::state::{CallSite, Island, Origin, PoolLoad, PoolWord, Pushed, Record, UNPLACED};
+use crate::op::operand::Target;
+use crate::op::template::{MicroOpInfo, MicroOpSet};
+
+/// What is known of a trace's instructions. Offsets are in words from the trace's start.
+#[derive(Debug, Clone)]
+pub(crate) struct Annotations {
+    pub(crate) sets: Vec<&'static MicroOpSet>,
+    pub(crate) values: Vec<u64>,
+    /// Micro-ops in the order of the code: the trace's own, then those of the cold section.
+    pub(crate) hot: Vec<Record>,
+    pub(crate) cold: Vec<(Record, Origin)>,
+    pub(crate) labels: Vec<u32>,
+    /// For each exit the one that stands for it, and its offset.
+    pub(crate) exits: Vec<(u32, u32)>,
+    pub(crate) parts: Vec<(u32, Origin)>,
+    pub(crate) islands: Vec<Island>,
+}
+
+impl Annotations {
+    /// A micro-op and its operands.
+    pub(crate) fn op(&self, pushed: Pushed) -> Option<(MicroOpInfo, &[u64])> {
+        let info = self
+            .sets
+            .get(usize::from(pushed.set))?
+            .get(pushed.index.into())?;
+        let start = pushed.values as usize;
+        let values = self.values.get(start..start + info.operands().len())?;
+        Some((info, values))
+    }
+}
+
+/// A trace that is laid out: position independent, and ready to be linked to any address. It lives in
+/// the memory of its builder.
+#[derive(Debug, Clone, Copy)]
+pub struct Trace<'b> {
+    builder: &'b TraceBuilder,
+}
+
+impl<'b> Trace<'b> {
+    pub(super) fn new(builder: &'b TraceBuilder) -> Trace<'b> {
+        Trace { builder }
+    }
+
+    /// How many micro-ops it has, exits apart.
+    pub fn op_count(&self) -> usize {
+        self.builder.len()
+    }
+
+    /// The length of the hot section in bytes, entry NOP and islands included.
+    pub fn hot_len(&self) -> usize {
+        self.builder.hot_len as usize * 4
+    }
+
+    /// The length of the cold section in bytes: cold parts, exits, and islands among them.
+    pub fn cold_len(&self) -> usize {
+        self.code().len() * 4 - self.hot_len()
+    }
+
+    /// The distinct call targets, in the order in which the code first names them.
+    pub fn targets(&self) -> impl ExactSizeIterator<Item = Target> + 'b {
+        let keys = self.builder.targets.keys().iter();
+        keys.map(|&key| Target::from_raw(key))
+    }
+
+    /// Hot and cold words, with every displacement inside them written.
+    pub(crate) fn code(&self) -> &'b [u32] {
+        &self.builder.code
+    }
+
+    pub(crate) fn calls(&self) -> &'b [CallSite] {
+        &self.builder.calls
+    }
+
+    pub(crate) fn pool(&self) -> &'b [PoolWord] {
+        &self.builder.pool
+    }
+
+    pub(crate) fn pool_loads(&self) -> &'b [PoolLoad] {
+        &self.builder.pool_loads
+    }
+
+    /// How far `b` and `bl` may reach, in bytes.
+    pub(crate) fn jump_reach(&self) -> u32 {
+        self.builder
+            .options
+            .reach
+            .branch_words(crate::asm::branch::Field::Imm26)
+            * 4
+    }
+
+    /// Bytes of islands.
+    pub(crate) fn island_len(&self) -> usize {
+        let islands = self.builder.islands.iter();
+        islands.map(|i| (i.end - i.start) as usize * 4).sum()
+    }
+
+    /// The tag of the handles that belong to the trace.
+    pub(crate) fn tag(&self) -> u32 {
+        self.builder.tag
+    }
+
+    /// Where the changeable literals are, in bytes, if the pool's own words start at word `pool`.
+    pub(crate) fn mutable_words(&self, pool: u32) -> Vec<Option<u32>> {
+        let islands = self.builder.mutables.iter().map(|mutable| mutable.island);
+        let mut words: Vec<_> = islands
+            .map(|island| (island != UNPLACED).then_some(island * 4))
+            .collect();
+        for (number, word) in (0..).zip(self.pool()) {
+            if let Some(index) = word.mutable {
+                words[index as usize] = Some((pool + 2 * number) * 4);
+            }
+        }
+        words
+    }
+
+    /// How many NOPs it has at the entry and at fall-throughs.
+    pub(crate) fn nops(&self) -> u32 {
+        self.builder.nops
+    }
+
+    /// Copies what is known of the trace's instructions.
+    pub(crate) fn annotations(&self) -> Annotations {
+        let b = self.builder;
+        Annotations {
+            sets: b.sets.all().to_vec(),
+            values: b.values.clone(),
+            hot: b.records.clone(),
+            cold: b.cold_records.clone(),
+            labels: b.labels.clone(),
+            exits: b
+                .exits
+                .iter()
+                .map(|exit| (exit.same_as, exit.offset))
+                .collect(),
+            parts: b
+                .cold_parts
+                .iter()
+                .map(|part| (part.offset, part.origin))
+                .collect(),
+            islands: b.islands.clone(),
+        }
+    }
+
+    /// The pool's word for a constant, if there is one.
+    pub(crate) fn pool_word(&self, constant: u64) -> Option<u32> {
+        let number = self.builder.constants.get(constant)?;
+        self.builder.scratch_constants.get(number as usize).copied()
+    }
+}
