@@ -45,12 +45,21 @@ use crate::trace::state::CallSite;
 /// What a trace's address must be a multiple of, in bytes. See invariant 1.
 pub(crate) const ALIGNMENT: u64 = 8;
 
+/// Where the calls of a target lead to.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    /// In bytes from the trace's start.
+    distance: i64,
+    /// Whether that is a trampoline.
+    far: bool,
+}
+
 /// Where everything goes at one address. Offsets and lengths are in words.
 #[derive(Debug)]
 struct Plan {
     address: u64,
-    /// For each distinct target: where its calls lead to, in bytes from the trace's start.
-    destinations: Vec<i64>,
+    /// For each distinct target.
+    ways: Vec<Way>,
     /// The targets that have a trampoline, in order, and the literal with each one's address.
     far: Vec<(Target, u32)>,
     /// How many literals the far targets bring; the pool's own follow.
@@ -61,29 +70,38 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(trace: &Trace<'_>, address: u64) -> Result<Plan, Error> {
+    /// `shared` holds, for each distinct target, the address of a trampoline outside the trace, if there
+    /// is one.
+    fn new(trace: &Trace<'_>, address: u64, shared: &[Option<u64>]) -> Result<Plan, Error> {
         let code = trace.code().len() as u32;
         let mut plan = Plan {
             address,
-            destinations: Vec::with_capacity(trace.targets().len()),
+            ways: Vec::with_capacity(trace.targets().len()),
             far: Vec::new(),
             added: 0,
             trampolines: code,
             literals: 0,
             end: 0,
         };
-        let mut shared = Vec::new();
-        for target in trace.targets() {
-            if let Some(distance) = plan.direct(target, trace.jump_reach()) {
-                plan.destinations.push(distance);
+        let mut in_pool = Vec::new();
+        for (number, target) in trace.targets().enumerate() {
+            let outside = shared.get(number).copied().flatten();
+            let outside = outside.map(|trampoline| trampoline.wrapping_sub(address) as i64);
+            let far = outside.is_some();
+            if let Some(distance) = outside.or(plan.direct(target, trace.jump_reach())) {
+                plan.ways.push(Way { distance, far });
                 continue;
             }
             let trampoline = code + 2 * plan.far.len() as u32;
-            plan.destinations.push(i64::from(trampoline) * 4);
+            let distance = i64::from(trampoline) * 4;
+            plan.ways.push(Way {
+                distance,
+                far: true,
+            });
             let constant = trace.pool_word(target.address());
             let literal = match constant.filter(|_| !target.is_retargetable()) {
                 Some(word) => {
-                    shared.push(plan.far.len());
+                    in_pool.push(plan.far.len());
                     word
                 }
                 None => {
@@ -94,7 +112,7 @@ impl Plan {
             plan.far.push((target, literal));
         }
         // The pool's own words come behind those that targets bring.
-        for index in shared {
+        for index in in_pool {
             plan.far[index].1 += plan.added;
         }
         let words = plan.added + trace.pool().len() as u32;
@@ -111,9 +129,7 @@ impl Plan {
     /// start.
     fn direct(&self, target: Target, reach: u32) -> Option<i64> {
         let distance = i128::from(target.address()) - i128::from(self.address);
-        let last = distance - i128::from(self.trampolines) * 4;
-        let reach = i128::from(reach);
-        let near = distance < reach && last >= -reach && !target.is_retargetable();
+        let near = in_reach(distance, self.trampolines, reach) && !target.is_retargetable();
         near.then_some(distance as i64)
     }
 
@@ -128,19 +144,19 @@ impl Plan {
             });
         }
         let reach = i64::from(trace.jump_reach());
-        let distances = trace.calls().iter().map(|call| self.distance(call));
-        match distances.max() {
-            Some(distance) if distance >= reach => Err(Error::TraceTooLong {
-                distance: distance as u64,
+        let mut distances = trace.calls().iter().map(|call| self.distance(call));
+        match distances.find(|distance| !(-reach..reach).contains(distance)) {
+            Some(distance) => Err(Error::TraceTooLong {
+                distance: distance.unsigned_abs(),
                 reach: reach as u32,
             }),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
     /// How far a call's destination lies from it, in bytes.
     fn distance(&self, call: &CallSite) -> i64 {
-        self.destinations[call.number as usize] - i64::from(call.at) * 4
+        self.ways[call.number as usize].distance - i64::from(call.at) * 4
     }
 
     /// Writes the trace. `to` is as long as the plan says.
@@ -192,6 +208,42 @@ impl Plan {
     }
 }
 
+/// Whether a branch at any of `words` words reaches what lies `distance` bytes behind the first.
+fn in_reach(distance: i128, words: u32, reach: u32) -> bool {
+    let (last, reach) = (distance - i128::from(words) * 4, i128::from(reach));
+    distance < reach && last >= -reach
+}
+
+/// A link that can no longer fail: see [`Trace::link_shared`].
+pub(crate) struct SharedLink<'b> {
+    trace: Trace<'b>,
+    plan: Plan,
+}
+
+impl SharedLink<'_> {
+    /// Writes the linked bytes.
+    pub(crate) fn write(&self, to: &mut [u8]) {
+        debug_assert_eq!(to.len(), self.plan.end as usize * 4);
+        self.plan.write(&self.trace, to);
+    }
+
+    /// What the linked trace consists of.
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.plan.statistics(&self.trace)
+    }
+
+    /// Where each changeable literal is, in bytes from the trace's start.
+    pub(crate) fn mutable_words(&self) -> Vec<Option<u32>> {
+        self.trace
+            .mutable_words(self.plan.literals + 2 * self.plan.added)
+    }
+
+    /// Where the literals at the end are, in bytes from the trace's start.
+    pub(crate) fn literals(&self) -> std::ops::Range<u32> {
+        self.plan.literals * 4..self.plan.end * 4
+    }
+}
+
 fn put(to: &mut [u8], word: u32) {
     to.copy_from_slice(&word.to_le_bytes());
 }
@@ -207,7 +259,7 @@ impl Trace<'_> {
     /// [`Error::InvalidAddress`] if `address` is not a multiple of 8 or leaves no room,
     /// [`Error::TraceTooLong`] if a call does not even reach its trampoline.
     pub fn linked_len(&self, address: u64) -> Result<usize, Error> {
-        Ok(Plan::new(self, address)?.end as usize * 4)
+        Ok(Plan::new(self, address, &[])?.end as usize * 4)
     }
 
     /// Links the trace to `address` into `to`, whose length is [`linked_len`](Trace::linked_len).
@@ -215,7 +267,7 @@ impl Trace<'_> {
     /// # Errors
     /// As `linked_len`; [`Error::WrongLength`].
     pub fn link_into(&self, address: u64, to: &mut [u8]) -> Result<Statistics, Error> {
-        let plan = Plan::new(self, address)?;
+        let plan = Plan::new(self, address, &[])?;
         let expected = plan.end as usize * 4;
         if to.len() != expected {
             let actual = to.len();
@@ -225,12 +277,43 @@ impl Trace<'_> {
         Ok(plan.statistics(self))
     }
 
+    /// The length of the trace in bytes when all its trampolines are elsewhere.
+    pub(crate) fn shared_len(&self) -> usize {
+        let code = self.code().len();
+        let words = self.pool().len();
+        let padded = if words > 0 {
+            code.next_multiple_of(2)
+        } else {
+            code
+        };
+        (padded + 2 * words) * 4
+    }
+
+    /// Whether `bl` reaches `target` from everywhere in the trace, linked to `address`.
+    pub(crate) fn reaches(&self, address: u64, target: Target) -> bool {
+        let distance = i128::from(target.address()) - i128::from(address);
+        in_reach(distance, self.code().len() as u32, self.jump_reach()) && !target.is_retargetable()
+    }
+
+    /// Links the trace to `address` into `to`, whose length is [`shared_len`](Trace::shared_len), with
+    /// trampolines elsewhere for the targets that have one in `shared`, which are all those out of reach.
+    pub(crate) fn link_shared(
+        &self,
+        address: u64,
+        shared: &[Option<u64>],
+    ) -> Result<SharedLink<'_>, Error> {
+        Ok(SharedLink {
+            trace: *self,
+            plan: Plan::new(self, address, shared)?,
+        })
+    }
+
     /// Links the trace to `address`, with all that is known of its instructions.
     ///
     /// # Errors
     /// As [`linked_len`](Trace::linked_len).
     pub fn link(&self, address: u64) -> Result<LinkedTrace, Error> {
-        let plan = Plan::new(self, address)?;
+        let plan = Plan::new(self, address, &[])?;
         let mut bytes = vec![0; plan.end as usize * 4];
         plan.write(self, &mut bytes);
         Ok(LinkedTrace::new(self, plan, bytes))

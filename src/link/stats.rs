@@ -37,13 +37,10 @@ impl Statistics {
 
 impl Plan {
     pub(super) fn statistics(&self, trace: &Trace<'_>) -> Statistics {
-        let first_trampoline = i64::from(self.trampolines) * 4;
-        let behind_trampolines = first_trampoline + 8 * self.far.len() as i64;
-        let far_calls = trace.calls().iter().filter(|call| {
-            let destination = self.destinations[call.number as usize];
-            (first_trampoline..behind_trampolines).contains(&destination)
-        });
-        let far_calls = far_calls.count();
+        let calls = trace.calls().iter();
+        let far_calls = calls
+            .filter(|call| self.ways[call.number as usize].far)
+            .count();
         Statistics {
             hot: trace.hot_len(),
             cold: trace.cold_len(),

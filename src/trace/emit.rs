@@ -1,8 +1,11 @@
 //! Copying a template into the trace: words, holes, references.
 
 use super::TraceBuilder;
+use super::island::BEFORE;
 use super::options::FallThrough;
-use super::state::{Branch, CallSite, HERE, Literal, LoadSite, Open, Place, PlaceKind, UNPLACED};
+use super::state::{
+    Branch, CallSite, HERE, Literal, LoadSite, Open, Place, PlaceKind, Point, UNPLACED,
+};
 use crate::asm::NOP;
 use crate::asm::branch::{self, Field};
 use crate::error::Error;
@@ -68,10 +71,31 @@ impl TraceBuilder {
             }
         };
         if follows && self.options.fall_through == FallThrough::Nop {
-            self.code.push(NOP);
-            self.nops += 1;
+            self.emit_nop();
         }
+        let slot = self.code.len() as u32 - 1;
+        let only_way = follows && self.binds.is_empty();
         self.settle_binds();
+        if let Some(exit) = self.next_point.take() {
+            let nop = self.options.fall_through == FallThrough::Nop;
+            // The slot serves if it is a NOP that every way to here passes, the entry's if this is the first.
+            let at = match self.code.len() {
+                1 if self.op_count == 0 => 0,
+                _ if only_way && nop => slot,
+                _ => {
+                    self.emit_nop();
+                    slot + 1
+                }
+            };
+            self.points.push(Point { at, exit });
+            self.want(exit);
+        }
+    }
+
+    /// Writes a NOP that may be patched.
+    pub(super) fn emit_nop(&mut self) {
+        self.code.push(NOP);
+        self.nops += 1;
     }
 
     /// Gives the labels that are bound here their place.
@@ -250,7 +274,11 @@ impl TraceBuilder {
             let island = self.mutables[index as usize].island;
             let reach = self.options.reach.literal_words();
             // The slot of the last micro-op comes before, and perhaps an island.
-            let at = self.code.len() as u32 + 1 + self.worst_island() + u32::from(reference.word);
+            let at = self.code.len() as u32
+                + BEFORE
+                + 1
+                + self.worst_island()
+                + u32::from(reference.word);
             if island != UNPLACED && at - island > reach {
                 return Err(Error::LiteralOutOfReach {
                     op: op.name(),

@@ -68,10 +68,30 @@ impl TraceBuilder {
     /// # Errors
     /// As [`define_exit`](TraceBuilder::define_exit).
     pub fn exit<M: MicroOp>(&mut self, ops: impl IntoIterator<Item = M>) -> Result<Exit, Error> {
+        self.new_exit(ops, false)
+    }
+
+    /// Makes a side exit of these micro-ops that begins with a NOP, so that it can be linked to another trace
+    /// once both are installed.
+    ///
+    /// # Errors
+    /// As [`define_exit`](TraceBuilder::define_exit).
+    pub fn linkable_exit<M: MicroOp>(
+        &mut self,
+        ops: impl IntoIterator<Item = M>,
+    ) -> Result<Exit, Error> {
+        self.new_exit(ops, true)
+    }
+
+    fn new_exit<M: MicroOp>(
+        &mut self,
+        ops: impl IntoIterator<Item = M>,
+        linkable: bool,
+    ) -> Result<Exit, Error> {
         if self.finished {
             return Err(Error::Finished);
         }
-        let exit = self.declare_exit();
+        let exit = self.declare(linkable);
         let defined = self.define_exit(exit, |code| {
             ops.into_iter().try_for_each(|op| code.push(op))
         });
@@ -86,6 +106,15 @@ impl TraceBuilder {
 
     /// Makes a side exit whose code is to follow, with [`define_exit`](TraceBuilder::define_exit).
     pub fn declare_exit(&mut self) -> Exit {
+        self.declare(false)
+    }
+
+    /// Makes a side exit that can be linked, and whose code is to follow.
+    pub fn declare_linkable_exit(&mut self) -> Exit {
+        self.declare(true)
+    }
+
+    fn declare(&mut self, linkable: bool) -> Exit {
         // One more than can be used: an exit beyond the limit is refused like a foreign one.
         let index = self.exits.len().min(Place::LIMIT) as u32;
         if (index as usize) < Place::LIMIT {
@@ -94,6 +123,7 @@ impl TraceBuilder {
                 len: 0,
                 jump: None,
                 same_as: index,
+                linkable,
                 wanted: false,
                 offset: UNPLACED,
             });
@@ -154,7 +184,8 @@ impl TraceBuilder {
     /// Gives the exit the code from `start` on, or that of an equal exit; returns whether it was the
     /// latter.
     fn merge_exit(&mut self, index: u32, start: usize, jump: Option<Place>) -> bool {
-        let hash = self.hash_exit(start, jump);
+        let linkable = self.exits[index as usize].linkable;
+        let hash = self.hash_exit(start, jump) ^ u64::from(linkable);
         let number = self.exit_hashes.intern(hash) as usize;
         let len = (self.exit_code.len() - start) as u32;
         self.exits[index as usize].len = len;
@@ -165,7 +196,8 @@ impl TraceBuilder {
         }
         let first = self.exit_of_hash[number];
         // Two different exits with one hash just stay two.
-        let equal = self.same_exit(first, start, jump);
+        let alike = self.exits[first as usize].linkable == self.exits[index as usize].linkable;
+        let equal = alike && self.same_exit(first, start, jump);
         if equal {
             let ExitState { start, .. } = self.exits[first as usize];
             let state = &mut self.exits[index as usize];

@@ -24,6 +24,7 @@ struct Mark {
     queue: usize,
     islands: usize,
     nops: u32,
+    next_point: Option<u32>,
 }
 
 impl TraceBuilder {
@@ -72,6 +73,7 @@ impl TraceBuilder {
         }
         // Labels that are bound behind the last micro-op have no place; using one is an error.
         self.open = Open::Closed;
+        self.next_point = None;
         self.hot_len = self.code.len() as u32;
         let mut next = 0;
         while let Some(&item) = self.queue.get(next) {
@@ -111,6 +113,9 @@ impl TraceBuilder {
             self.emit_cold(pushed, Part::Hot, UNPLACED, |builder, at| {
                 if number == exit.start {
                     builder.exits[exit.same_as as usize].offset = at;
+                    if exit.linkable {
+                        builder.emit_nop();
+                    }
                 }
                 Origin::Exit(exit.same_as)
             })?;
@@ -147,8 +152,8 @@ impl TraceBuilder {
             .and_then(|()| self.make_room(op, part));
         if ready.is_ok() {
             self.settle();
+            let origin = placed(self, self.code.len() as u32);
             let at = self.code.len() as u32;
-            let origin = placed(self, at);
             if self.options.annotate {
                 self.cold_records.push((Record { at, op: pushed }, origin));
             }
@@ -278,6 +283,7 @@ impl TraceBuilder {
             queue: self.queue.len(),
             islands: self.islands.len(),
             nops: self.nops,
+            next_point: self.next_point,
         }
     }
 
@@ -304,6 +310,7 @@ impl TraceBuilder {
         }
         self.islands.truncate(mark.islands);
         self.nops = mark.nops;
+        self.next_point = mark.next_point;
         let end = mark.code as u32;
         for exit in &mut self.exits {
             exit.offset = UNPLACED;

@@ -10,6 +10,10 @@ use crate::error::Error;
 use crate::op::encode::Op;
 use crate::op::template::{Goal, Reference};
 
+/// Words that can come in front of a part: the slot of the last micro-op, and the NOP of an invalidation
+/// point or of an exit that can be linked.
+pub(super) const BEFORE: u32 = 2;
+
 impl TraceBuilder {
     /// Makes sure that after one part of `op` everything pending, and what the part adds to it, can
     /// still be served by an island at the next boundary. Emits an island now if not.
@@ -19,8 +23,7 @@ impl TraceBuilder {
     pub(super) fn make_room(&mut self, op: Op, part: Part) -> Result<(), Error> {
         let (len, words) = (self.code.len() as u32, part.words(op).len() as u32);
         let references = part.references(op).len() as u32;
-        // Two slots: the one before the part, and the one (or the jump around the island) behind it.
-        let after = len + 2 + words + 2 * references + self.worst_island();
+        let after = len + BEFORE + words + 1 + 2 * references + self.worst_island();
         let nearest = len + self.options.reach.least_words();
         if after < self.due.deadline.min(nearest) {
             return Ok(());
@@ -62,14 +65,15 @@ impl TraceBuilder {
         self.sweep();
         let fits = |builder: &Self| {
             let after = words + 1 + added + builder.worst_island();
-            let start = builder.code.len() as u32 + 1;
+            let start = builder.code.len() as u32 + BEFORE;
             after <= own && start.saturating_add(after) <= builder.due.deadline
         };
         if fits(self) {
             return Ok(());
         }
         // What remains after the island must fit beside the part's own.
-        let horizon = self.code.len() as u32 + 2 + 2 * self.worst_island() + words + 1 + added;
+        let horizon =
+            self.code.len() as u32 + 1 + BEFORE + 2 * self.worst_island() + words + 1 + added;
         let crowded = words + 1 + added + self.worst_island() > own;
         self.island(if crowded { u32::MAX } else { horizon });
         debug_assert!(fits(self), "an island has not made room");

@@ -73,7 +73,7 @@ use intern::Interner;
 use options::Options;
 use state::{
     Branch, CallSite, ColdItem, ColdPart, ExitState, HERE, Island, LoadSite, Mutable, Open, Origin,
-    Place, PoolLoad, PoolWord, Pushed, Record, Sets, UNPLACED,
+    Place, Point, PoolLoad, PoolWord, Pushed, Record, Sets, UNPLACED,
 };
 pub use view::Trace;
 
@@ -130,6 +130,9 @@ pub struct TraceBuilder {
     cold_records: Vec<(Record, Origin)>,
     islands: Vec<Island>,
     nops: u32,
+    points: Vec<Point>,
+    /// The exit of an invalidation point in front of the next micro-op.
+    next_point: Option<u32>,
 
     // What `finish` adds.
     hot_len: u32,
@@ -212,6 +215,8 @@ impl TraceBuilder {
             cold_records: Vec::new(),
             islands: Vec::new(),
             nops: 0,
+            points: Vec::new(),
+            next_point: None,
             hot_len: 0,
             targets: Interner::new(seed.rotate_left(17)),
             pool: Vec::new(),
@@ -255,6 +260,8 @@ impl TraceBuilder {
         self.cold_records.clear();
         self.islands.clear();
         self.nops = 1;
+        self.points.clear();
+        self.next_point = None;
         self.hot_len = 0;
         self.targets.clear();
         self.pool.clear();
@@ -408,6 +415,20 @@ impl TraceBuilder {
             }));
         }
         self.open = Open::To(Place::label(index));
+        Ok(())
+    }
+
+    /// Makes the place in front of the micro-op that is pushed next an invalidation point: when the trace is
+    /// invalidated, a NOP there becomes a branch to `exit`. In front of the first micro-op it is the entry,
+    /// which has a NOP in any case; elsewhere it is the fall-through NOP if nothing else leads
+    /// here, and a NOP of its own behind the labels otherwise. A second call for the same place
+    /// replaces the first.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] or [`Error::Finished`].
+    pub fn invalidation_point(&mut self, exit: Exit) -> Result<(), Error> {
+        let exit = self.own_exit("invalidation_point", exit)?;
+        self.next_point = Some(exit);
         Ok(())
     }
 

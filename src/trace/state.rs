@@ -184,6 +184,8 @@ pub(crate) struct ExitState {
     pub(crate) jump: Option<Place>,
     /// The exit with the same code that stands for it.
     pub(crate) same_as: u32,
+    /// Whether it begins with a NOP, so that it can be linked to another trace.
+    pub(crate) linkable: bool,
     /// Whether something leads to it.
     pub(crate) wanted: bool,
     /// Where its code starts, in words.
@@ -206,6 +208,14 @@ pub(crate) enum Open {
     Next,
     /// It goes on at this label.
     To(Place),
+}
+
+/// A NOP that becomes a branch to an exit when the trace is invalidated.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Point {
+    /// The NOP, in words.
+    pub(crate) at: u32,
+    pub(crate) exit: u32,
 }
 
 /// Veneers and literals in the middle of the trace, in words.

@@ -117,6 +117,25 @@ impl<'b> Trace<'b> {
         words
     }
 
+    /// The exits that can be linked and have code: their numbers, and where their NOPs are, in bytes. One that
+    /// another stands for comes with that one's NOP.
+    pub(crate) fn link_sites(&self) -> impl Iterator<Item = (u32, u32)> + 'b {
+        let exits = &self.builder.exits;
+        (0..).zip(exits).filter_map(move |(number, exit)| {
+            let offset = exits[exit.same_as as usize].offset;
+            (exit.linkable && offset != UNPLACED).then_some((number, offset * 4))
+        })
+    }
+
+    /// The invalidation points: their NOPs, and the exits' code, in bytes.
+    pub(crate) fn points(&self) -> impl Iterator<Item = (u32, u32)> + 'b {
+        let exits = &self.builder.exits;
+        self.builder.points.iter().map(move |point| {
+            let same_as = exits[point.exit as usize].same_as;
+            (point.at * 4, exits[same_as as usize].offset * 4)
+        })
+    }
+
     /// How many NOPs it has at the entry and at fall-throughs.
     pub(crate) fn nops(&self) -> u32 {
         self.builder.nops

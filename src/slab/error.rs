@@ -1,0 +1,102 @@
+//! What can go wrong with executable memory.
+
+use std::io;
+
+use thiserror::Error;
+
+/// Why a slab could not be made or did not do what it was asked. The slab is then as it was before and
+/// can be used further.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SlabError {
+    /// The trace cannot be linked.
+    #[error(transparent)]
+    Trace(#[from] crate::Error),
+    /// A size that no slab can have.
+    #[error(
+        "a slab of {size} bytes cannot be: choose between 1 and {max} bytes, what `bl` reaches"
+    )]
+    InvalidSize {
+        /// The size that was asked for, in bytes.
+        size: usize,
+        /// The largest size, in bytes.
+        max: usize,
+    },
+    /// The system does not give executable memory in this way.
+    #[error(
+        "the system refuses executable memory ({mapping:?}): {source}; on macOS the entitlement com.apple.security.cs.allow-jit is needed, on Linux a policy may forbid it: choose another `Mapping` or allow it"
+    )]
+    Map {
+        /// The way that was tried last.
+        mapping: Mapping,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system failed to change or synchronize memory that it had given.
+    #[error(
+        "the system could not {what}: {source}; what was asked for has not happened, so try again later"
+    )]
+    System {
+        /// What was being done.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No hole is long enough.
+    #[error(
+        "the slab is full: {needed} bytes are needed, and the longest hole has {longest}; drop traces and call `reclaim`, or use another slab"
+    )]
+    Full {
+        /// What was needed, in bytes.
+        needed: usize,
+        /// The longest hole, in bytes.
+        longest: usize,
+    },
+    /// This process is a fork of the one that made the slab and shares its memory.
+    #[error(
+        "this process is a fork and shares the slab's memory with its parent, which would see every change; make a slab of its own here"
+    )]
+    Forked,
+    /// A trace of another slab.
+    #[error("the trace is installed in another slab; links do not cross slabs")]
+    ForeignTrace,
+    /// A trace that has been dropped.
+    #[error("the trace has been dropped; install it again before linking to it")]
+    DroppedTrace,
+    /// An exit that is not one of the trace's, or cannot be linked.
+    #[error(
+        "exit {exit} cannot be linked: it is not in this trace, nothing leads to it, or it was not made with `linkable_exit`"
+    )]
+    NotLinkable {
+        /// The exit's number.
+        exit: u32,
+    },
+    /// A trace without invalidation points.
+    #[error("the trace has no invalidation point; call `invalidation_point` while building it")]
+    NotInvalidatable,
+    /// A literal that is not one of the trace's.
+    #[error("the literal is not one of this trace's `mut` literals, or nothing loads it")]
+    UnknownLiteral,
+    /// A target that was not declared retargetable.
+    #[error(
+        "{address:#x} was not declared with `Target::retargetable`, so calls may lead there directly"
+    )]
+    NotRetargetable {
+        /// The target's address.
+        address: u64,
+    },
+}
+
+/// How a slab's memory is executable for some and writable for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Mapping {
+    /// Two views of one memory object, one executable, one writable (Linux). Installing and patching need
+    /// no system call. Shared with a forked child.
+    TwoViews,
+    /// One view and a switch that each thread has for itself (`MAP_JIT`, Apple Silicon).
+    Jit,
+    /// Changed pages are built aside and moved over the old ones (Linux): for systems that forbid the
+    /// first. A few system calls for each page that changes.
+    MovedPages,
+}

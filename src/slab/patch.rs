@@ -1,0 +1,243 @@
+//! Patch sites: instructions that are rewritten while other threads run them.
+//!
+//! Every site is a NOP while it is not in use, and `b` while it is. [`Patch`] knows these two and no
+//! others, so a pair that the architecture does not allow cannot be written down.
+
+use super::install::{Incoming, InstalledTrace, TraceId};
+use super::{Shared, Slab, SlabError, State, Writer};
+use crate::asm::{NOP, branch};
+use crate::op::operand::{Exit, Target};
+
+/// What a patch site can hold: two of the instructions that may be exchanged while others run them (Arm ARM
+/// B2.2.5; Linux keeps the same list in `aarch64_insn_hotpatch_safe`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patch {
+    /// Not in use: on to the next instruction.
+    Nop,
+    /// In use: on to this place, in bytes from the site.
+    Jump(i64),
+}
+
+impl Patch {
+    fn word(self) -> u32 {
+        match self {
+            Patch::Nop => NOP,
+            // A slab is no longer than `b` reaches.
+            Patch::Jump(distance) => branch::b(distance / 4),
+        }
+    }
+}
+
+/// Whether [`InstalledTrace::invalidate`] changed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invalidated {
+    /// The trace is invalid from now on.
+    Now,
+    /// It was already.
+    Already,
+}
+
+impl InstalledTrace {
+    /// Lets an exit lead to the entry of another trace instead of running its own code. The link is weak: it
+    /// does not keep the other trace, and is undone when that is dropped. An exit that is linked
+    /// already is linked anew.
+    ///
+    /// Threads that run the trace take the old or the new way; both are right at that moment.
+    ///
+    /// # Errors
+    /// [`SlabError::NotLinkable`] if the exit was not made with
+    /// [`linkable_exit`](crate::TraceBuilder::linkable_exit), [`SlabError::ForeignTrace`],
+    /// [`SlabError::DroppedTrace`], [`SlabError::Forked`], [`SlabError::System`].
+    pub fn link(&self, exit: Exit, to: &InstalledTrace) -> Result<(), SlabError> {
+        if !std::ptr::eq(&*self.slab.shared, &*to.slab.shared) {
+            return Err(SlabError::ForeignTrace);
+        }
+        self.link_id(exit, to.id)
+    }
+
+    /// As [`link`](InstalledTrace::link), to a trace of the same slab that is known by name.
+    ///
+    /// # Errors
+    /// As `link`; [`SlabError::DroppedTrace`] if there is no such trace any more.
+    pub fn link_id(&self, exit: Exit, to: TraceId) -> Result<(), SlabError> {
+        let shared = &*self.slab.shared;
+        let mut state = shared.lock_to_change()?;
+        let site = self.site(&mut state, exit)?;
+        let entry = state.start(shared, to)?;
+        let at = self.site_start(&mut state, site)?;
+        state.patch(shared, &[(at, Patch::Jump(entry as i64 - at as i64))])?;
+        state.forget_link(self.id, site);
+        state.note_link(self.id, site, to)
+    }
+
+    /// Lets an exit run its own code again. Does nothing if it is not linked.
+    ///
+    /// # Errors
+    /// [`SlabError::NotLinkable`], [`SlabError::Forked`], [`SlabError::System`].
+    pub fn unlink(&self, exit: Exit) -> Result<(), SlabError> {
+        let shared = &*self.slab.shared;
+        let mut state = shared.lock_to_change()?;
+        let site = self.site(&mut state, exit)?;
+        let at = self.site_start(&mut state, site)?;
+        state.patch(shared, &[(at, Patch::Nop)])?;
+        state.forget_link(self.id, site);
+        Ok(())
+    }
+
+    /// The trace that an exit is linked to.
+    ///
+    /// # Errors
+    /// [`SlabError::NotLinkable`].
+    pub fn linked_to(&self, exit: Exit) -> Result<Option<TraceId>, SlabError> {
+        let mut state = self.slab.shared.lock();
+        let site = self.site(&mut state, exit)?;
+        let sites = &state.trace(self.id)?.exits;
+        Ok(sites[site as usize].leads_to.map(|(to, _)| to))
+    }
+
+    /// Makes the trace leave at every invalidation point, the entry's among them if it is one. Does not
+    /// wait: a thread that is past a point goes on to the next.
+    ///
+    /// # Errors
+    /// [`SlabError::NotInvalidatable`] if the trace was built without
+    /// [`invalidation_point`](crate::TraceBuilder::invalidation_point), [`SlabError::Forked`],
+    /// [`SlabError::System`].
+    pub fn invalidate(&self) -> Result<Invalidated, SlabError> {
+        self.switch_points(true)
+    }
+
+    /// Undoes [`invalidate`](InstalledTrace::invalidate).
+    ///
+    /// # Errors
+    /// As `invalidate`.
+    pub fn revalidate(&self) -> Result<(), SlabError> {
+        self.switch_points(false).map(drop)
+    }
+
+    fn switch_points(&self, invalid: bool) -> Result<Invalidated, SlabError> {
+        let shared = &*self.slab.shared;
+        let mut state = shared.lock_to_change()?;
+        let (start, trace) = (self.start(), state.trace(self.id)?);
+        if trace.points.is_empty() {
+            return Err(SlabError::NotInvalidatable);
+        }
+        if trace.invalidated == invalid {
+            return Ok(Invalidated::Already);
+        }
+        let patches: Vec<_> = trace
+            .points
+            .iter()
+            .map(|&(at, exit)| {
+                let leave = Patch::Jump(i64::from(exit) - i64::from(at));
+                let patch = if invalid { leave } else { Patch::Nop };
+                (start + at as usize, patch)
+            })
+            .collect();
+        state.patch(shared, &patches)?;
+        state.trace(self.id)?.invalidated = invalid;
+        Ok(Invalidated::Now)
+    }
+
+    /// Where a site is, in bytes from the slab's start.
+    fn site_start(&self, state: &mut State, site: u32) -> Result<usize, SlabError> {
+        let at = state.trace(self.id)?.exits[site as usize].at;
+        Ok(self.start() + at as usize)
+    }
+}
+
+impl Slab {
+    /// Lets all calls of a retargetable target end up at `address` from now on, in traces that are
+    /// installed and in those to come: one 8-byte store. Threads take the old or the new way.
+    ///
+    /// # Errors
+    /// [`SlabError::NotRetargetable`], [`SlabError::Trace`] if `address` is not a multiple of 4,
+    /// [`SlabError::Forked`], [`SlabError::System`].
+    pub fn retarget(&self, target: Target, address: u64) -> Result<(), SlabError> {
+        if !target.is_retargetable() {
+            let address = target.address();
+            return Err(SlabError::NotRetargetable { address });
+        }
+        Target::new(address)?;
+        let shared = &*self.shared;
+        let mut state = shared.lock_to_change()?;
+        let Some(start) = state.trampolines.redirect(target, address) else {
+            return Ok(());
+        };
+        let at = start as usize * shared.granule + super::trampolines::WORD_AT;
+        let mut writer = shared.writer(&mut state);
+        writer.store_literal(at, address);
+        shared.commit(&mut state, writer)
+    }
+}
+
+impl State {
+    /// Rewrites patch sites. Each is one aligned word; together they are published once.
+    fn patch(&mut self, shared: &Shared, patches: &[(usize, Patch)]) -> Result<(), SlabError> {
+        let mut writer: Writer<'_> = shared.writer(self);
+        for &(at, patch) in patches {
+            debug_assert!(
+                is_patch_word(shared.load_word(at)),
+                "a patch site holds NOP or `b`, and nothing else"
+            );
+            writer.store_word(at, patch.word());
+        }
+        shared.commit(self, writer)
+    }
+
+    fn start(&mut self, shared: &Shared, id: TraceId) -> Result<usize, SlabError> {
+        Ok(self.trace(id)?.first_granule() as usize * shared.granule)
+    }
+
+    fn note_link(&mut self, from: TraceId, site: u32, to: TraceId) -> Result<(), SlabError> {
+        let incoming = &mut self.trace(to)?.incoming;
+        let place = incoming.len() as u32;
+        incoming.push(Incoming { from, site });
+        self.trace(from)?.exits[site as usize].leads_to = Some((to, place));
+        Ok(())
+    }
+
+    /// Takes a link out of the books on both sides.
+    fn forget_link(&mut self, from: TraceId, site: u32) {
+        let Ok(trace) = self.trace(from) else {
+            return;
+        };
+        let Some((to, place)) = trace.exits[site as usize].leads_to.take() else {
+            return;
+        };
+        let Ok(target) = self.trace(to) else {
+            return;
+        };
+        target.incoming.swap_remove(place as usize);
+        // The last one has taken the place.
+        if let Some(&moved) = target.incoming.get(place as usize)
+            && let Ok(trace) = self.trace(moved.from)
+        {
+            trace.exits[moved.site as usize].leads_to = Some((to, place));
+        }
+    }
+
+    /// Undoes every link to and from a trace that is about to go.
+    pub(super) fn unlink_all(&mut self, shared: &Shared, id: TraceId) -> Result<(), SlabError> {
+        let incoming = self.trace(id)?.incoming.clone();
+        let mut patches = Vec::with_capacity(incoming.len());
+        for &Incoming { from, site } in &incoming {
+            let start = self.start(shared, from)?;
+            let at = start + self.trace(from)?.exits[site as usize].at as usize;
+            patches.push((at, Patch::Nop));
+        }
+        if !patches.is_empty() {
+            self.patch(shared, &patches)?;
+        }
+        for Incoming { from, site } in incoming {
+            self.forget_link(from, site);
+        }
+        for site in 0..self.trace(id)?.exits.len() as u32 {
+            self.forget_link(id, site);
+        }
+        Ok(())
+    }
+}
+
+fn is_patch_word(word: u32) -> bool {
+    word == NOP || branch::is_b(word)
+}
