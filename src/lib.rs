@@ -21,6 +21,7 @@ pub use link::{LinkedTrace, OpAt, Part, Statistics};
 pub use op::MicroOp;
 pub use op::operand::{Exit, Label, MutLiteral, OperandKind, OperandValue, Reg, Target, VReg};
 pub use op::template::{MicroOpInfo, MicroOpSet, OperandInfo, Properties};
+#[doc = include_str!("uops.md")]
 pub use opstitch_macros::uops;
 pub use trace::options::{FallThrough, Options, Reach};
 pub use trace::{ExitCode, Trace, TraceBuilder};

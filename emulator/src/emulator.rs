@@ -1,24 +1,25 @@
 //! The emulator, as its users see it.
 
 use opstitch::LinkedTrace;
+use unicorn_engine::Context;
 
 use crate::cpu::Cpu;
 use crate::engine::{self, Engine, Guest};
 use crate::error::{Error, Occupant};
 use crate::memory::{Kind, PAGE, RETURN_ADDRESS, STACK_LEN, STACK_TOP, pages};
 use crate::outcome::{Executed, Outcome};
-use crate::registers::{NZCV, SP, accessors, x_id};
+use crate::registers::{NZCV, SP, accessors};
 use crate::run;
 use crate::trace::Loaded;
 
 /// An AArch64 core with memory, traces, and host closures for their call targets.
 ///
-/// Creating one takes about a millisecond, [`clear`](Emulator::clear) a fraction of that: keep one
-/// for thousands of traces. Closures may borrow what lives for `'a`.
+/// Creating one takes half a millisecond or more, [`clear`](Emulator::clear) a hundredth of that:
+/// keep one for thousands of traces. Closures may borrow what lives for `'a`.
 pub struct Emulator<'a> {
     engine: Engine<'a>,
-    /// Code has changed since Unicorn last translated any.
-    stale: bool,
+    /// The core as it was at first, with its system registers.
+    fresh: Context,
 }
 
 impl<'a> Emulator<'a> {
@@ -28,23 +29,17 @@ impl<'a> Emulator<'a> {
         engine::map(&mut engine, RETURN_ADDRESS, PAGE, Kind::Return)?;
         engine::map(&mut engine, STACK_TOP - STACK_LEN, STACK_LEN, Kind::Stack)?;
         engine.set_register(SP, STACK_TOP)?;
-        Ok(Emulator {
-            engine,
-            stale: false,
-        })
+        engine.set_register(NZCV, 0)?;
+        let fresh = engine
+            .context_init()
+            .map_err(Error::unicorn("remember the state of the core"))?;
+        Ok(Emulator { engine, fresh })
     }
 
     /// Puts a trace at its address, where the guest can read and execute it, but not write. Traces
     /// and call targets may share pages.
     pub fn load(&mut self, linked: &LinkedTrace) -> Result<(), Error> {
-        let address = linked.address();
-        if !address.is_multiple_of(4) {
-            return Err(Error::Unaligned { address });
-        }
-        self.load_code(Loaded::new(linked), linked.bytes())
-    }
-
-    fn load_code(&mut self, trace: Loaded, bytes: &[u8]) -> Result<(), Error> {
+        let trace = Loaded::new(linked);
         let (address, len) = (trace.address, trace.len);
         let overlap = |occupant| Error::Overlap {
             address,
@@ -59,9 +54,8 @@ impl<'a> Emulator<'a> {
             return Err(overlap(Occupant::Target(*target)));
         }
         engine::map(&mut self.engine, address, len, Kind::Code)?;
-        self.engine.write_from(address, bytes)?;
+        self.engine.write_from(address, linked.bytes())?;
         self.engine.get_data_mut().traces.insert(trace);
-        self.stale = true;
         Ok(())
     }
 
@@ -99,20 +93,14 @@ impl<'a> Emulator<'a> {
         state.pages.rewind();
         let stack = STACK_TOP - STACK_LEN;
         self.engine.write_from(stack, &[0; STACK_LEN as usize])?;
-        for number in 0..=30 {
-            self.engine.set_register(x_id(number)?, 0)?;
-        }
-        for number in 0..=31 {
-            self.engine.set_vector(number, 0)?;
-        }
-        self.engine.set_register(SP, STACK_TOP)?;
-        self.engine.set_register(NZCV, 0)?;
+        self.engine
+            .context_restore(&self.fresh)
+            .map_err(Error::unicorn("reset the core"))?;
         self.forget_pages()
     }
 
     /// Pages were taken away.
     fn forget_pages(&mut self) -> Result<(), Error> {
-        self.stale = true;
         self.engine
             .ctl_flush_tlb()
             .map_err(Error::unicorn("forget pages"))
@@ -146,8 +134,8 @@ impl<'a> Emulator<'a> {
     /// Gives the call target at `target` a closure, instead of the one that it may have.
     ///
     /// An error that the closure returns ends the run with [`Error::InCall`]; a panic goes on from
-    /// [`run`](Emulator::run), and leaves the emulator usable. A target may be anywhere but in a loaded trace or in guest
-    /// memory, as near to either as it likes.
+    /// [`run`](Emulator::run), and leaves the emulator usable. A target may be anywhere but in a
+    /// loaded trace or on a page of guest memory.
     pub fn on_call(
         &mut self,
         target: u64,
@@ -169,7 +157,6 @@ impl<'a> Emulator<'a> {
         self.engine.write_from(target, &run::RET)?;
         let state = self.engine.get_data_mut();
         state.calls.insert(target, Some(Box::new(closure)));
-        self.stale = true;
         Ok(())
     }
 
@@ -186,11 +173,7 @@ impl<'a> Emulator<'a> {
     /// before: the top of the stack, and an address that ends the run when the trace goes there.
     /// All other registers are as they were left.
     pub fn run(&mut self, entry: u64, limit: u64) -> Result<Outcome, Error> {
-        if self.stale {
-            run::forget_code(&self.engine)?;
-            self.stale = false;
-        }
-        run::run(&mut self.engine, entry, limit, STACK_TOP)
+        run::run(&mut self.engine, entry, limit)
     }
 
     /// The instructions that completed in the last run, one that failed included.

@@ -154,7 +154,8 @@ impl Guest for Unicorn<'_, State<'_>> {
             self.mem_write(frame, &bytes[done..done + len])
                 .map_err(Error::unicorn("write its memory"))?;
             if code {
-                // Unicorn goes on running what it translated before.
+                // Unicorn would go on running what it translated before, be it for this page or
+                // for one that is no more and had the same address and frame.
                 self.ctl_remove_cache(at, at + len as u64)
                     .map_err(Error::unicorn("forget translated code"))?;
             }

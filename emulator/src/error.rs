@@ -62,7 +62,7 @@ pub enum Error {
         address: u64,
     },
 
-    /// A call target or a trace that is not 4-aligned, as every instruction is.
+    /// A call target that is not 4-aligned, as every instruction is.
     #[error("{address:#x} is not 4-aligned, so no instruction can lie there: align the address")]
     Unaligned {
         /// The address.
@@ -249,7 +249,10 @@ impl FaultKind {
             FaultKind::FetchProtected => "code must be loaded with `load`",
             FaultKind::Unaligned => "align the address to the size of the access",
             FaultKind::UnalignedJump => "check where this micro-op has the address from",
-            FaultKind::NotCode => "end the micro-op before it with a branch",
+            FaultKind::NotCode => {
+                "check where this micro-op has the address from or, if it does not jump, end it \
+                 with a branch"
+            }
             FaultKind::Undefined(_) => {
                 "check the encoding, and whether Unicorn's model MAX knows the instruction"
             }
@@ -269,9 +272,10 @@ impl FaultKind {
 pub struct Location {
     /// The guest's program counter.
     pub pc: u64,
-    /// The address of the trace it is in. Where it is in none: of the trace that it left last.
+    /// The address of the trace it is in. Where it is at no instruction of a trace: of the trace
+    /// that it came from.
     pub trace: Option<u64>,
-    /// The offset in that trace; where `pc` is in no trace, of the instruction that left.
+    /// The offset in that trace; where `pc` is at no instruction, of the one that led there.
     pub offset: Option<u32>,
     /// The micro-op at that offset, as the trace prints it. `None` in a trampoline, or where the
     /// trace was built without annotations.

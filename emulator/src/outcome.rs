@@ -1,5 +1,6 @@
 //! What a run that did not fail says of itself.
 
+use std::fmt;
 use std::ops::{AddAssign, SubAssign};
 
 /// How a run ended, and what it took.
@@ -40,6 +41,19 @@ impl Executed {
     /// All of them.
     pub fn total(&self) -> u64 {
         self.hot + self.cold + self.trampolines
+    }
+}
+
+impl fmt::Display for Executed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} instructions ({} hot, {} cold, {} in trampolines)",
+            self.total(),
+            self.hot,
+            self.cold,
+            self.trampolines
+        )
     }
 }
 

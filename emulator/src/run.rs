@@ -16,7 +16,7 @@ use crate::clobber::clobber;
 use crate::cpu::Cpu;
 use crate::engine::{Engine, Guest, State, pc};
 use crate::error::{Error, FaultKind};
-use crate::memory::{Kind, NOWHERE, RETURN_ADDRESS};
+use crate::memory::{Kind, NOWHERE, RETURN_ADDRESS, STACK_TOP};
 use crate::outcome::{End, Executed, Outcome};
 use crate::registers::{SP, x_id};
 
@@ -31,7 +31,7 @@ pub(crate) struct Run {
     detours: u64,
     /// The block entered last, if it is in a trace: its address and its words.
     block: Option<(u64, u64)>,
-    /// The last instruction of the last block that was not a trampoline.
+    /// The last instruction of the last block, trampolines left out (they lie behind all others).
     departure: Option<u64>,
     /// Where the block that was just entered has to be cut off.
     cut: Option<u64>,
@@ -67,8 +67,8 @@ pub(crate) fn enter_block(engine: &mut Unicorn<'_, State<'_>>, address: u64, siz
         if counted.total() == words && words <= left {
             run.executed += counted;
             run.block = Some((address, words));
-            if counted.trampolines == 0 {
-                run.departure = Some(address + 4 * (words - 1));
+            if let Some(others) = (words - counted.trampolines).checked_sub(1) {
+                run.departure = Some(address + 4 * others);
             }
             return;
         }
@@ -139,22 +139,16 @@ fn stop(engine: &mut Unicorn<'_, State<'_>>) {
 }
 
 /// Runs from `entry` to the end.
-pub(crate) fn run(
-    engine: &mut Engine<'_>,
-    entry: u64,
-    limit: u64,
-    stack_top: u64,
-) -> Result<Outcome, Error> {
+pub(crate) fn run(engine: &mut Engine<'_>, entry: u64, limit: u64) -> Result<Outcome, Error> {
     let state = engine.get_data_mut();
-    let found = state.traces.find(entry);
-    if found.is_none_or(|trace| trace.count(entry, 1).total() == 0) || !entry.is_multiple_of(4) {
+    if !state.traces.is_instruction(entry) {
         return Err(Error::NoEntry { entry });
     }
     state.run = Run {
         limit,
         ..Run::default()
     };
-    engine.set_register(SP, stack_top)?;
+    engine.set_register(SP, STACK_TOP)?;
     engine.set_register(x_id(30)?, RETURN_ADDRESS)?;
 
     let mut from = entry;
@@ -168,21 +162,16 @@ pub(crate) fn run(
             None if result.is_ok() && run.ended.is_none() && until == Some(from) => None,
             None => break result,
         };
-        // A block is translated anew from here to `until`, or beyond what was `until`.
-        forget_code(engine)?;
+        if next.is_some() {
+            // Unicorn looks for `until` when it translates. It forgets by itself, afterwards, what
+            // it translated to end there.
+            engine
+                .ctl_flush_tb()
+                .map_err(Error::unicorn("forget translated code"))?;
+        }
         until = next;
     };
-    if until.is_some() {
-        forget_code(engine)?;
-    }
     finish(engine, result, from)
-}
-
-/// Makes Unicorn translate all code anew.
-pub(crate) fn forget_code(engine: &Engine<'_>) -> Result<(), Error> {
-    engine
-        .ctl_flush_tb()
-        .map_err(Error::unicorn("forget translated code"))
 }
 
 /// What the end of a run at `pc` means.

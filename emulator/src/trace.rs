@@ -86,21 +86,25 @@ impl Traces {
         Some(&self.sorted[self.last]).filter(|trace| trace.holds(address))
     }
 
-    /// What to say of `pc`; where it is in no trace, of the instruction at `departure`, which left.
+    /// Does an instruction of a trace begin at an address?
+    pub(crate) fn is_instruction(&mut self, address: u64) -> bool {
+        let trace = self.find(address).filter(|_| address.is_multiple_of(4));
+        trace.is_some_and(|trace| trace.count(address, 1).total() == 1)
+    }
+
+    /// What to say of `pc`; where no instruction is there, of the one at `departure`, which led there.
     pub(crate) fn locate(&mut self, pc: u64, departure: Option<u64>) -> Location {
-        let at = match self.find(pc) {
-            Some(_) => Some(pc),
-            None => departure,
-        };
-        let trace = at.and_then(|at| self.find(at).map(|trace| (at, trace)));
-        let offset = trace.map(|(at, trace)| (at - trace.address) as u32);
+        let at = departure.filter(|_| !self.is_instruction(pc)).unwrap_or(pc);
+        let trace = self.find(at);
+        let offset = trace.map(|trace| (at - trace.address) as u32);
+        let op = trace
+            .zip(offset)
+            .and_then(|(trace, offset)| trace.linked.op_at(offset));
         Location {
             pc,
-            trace: trace.map(|(_, trace)| trace.address),
+            trace: trace.map(|trace| trace.address),
             offset,
-            op: trace
-                .and_then(|(at, trace)| trace.linked.op_at((at - trace.address) as u32))
-                .map(|op| op.to_string()),
+            op: op.map(|op| op.to_string()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Registers, memory, and emulators that are used again.
+//! Registers and memory.
 
 mod support;
 
@@ -138,6 +138,30 @@ fn allocations_are_apart() {
         }
         ranges.push((address, len));
     }
+    // Still so when the next one is there too.
+    for (address, len) in ranges {
+        assert!(
+            emulator
+                .read((address + len).next_multiple_of(16), 1)
+                .is_err()
+        );
+    }
+}
+
+#[test]
+fn every_run_has_the_whole_stack() {
+    let linked = trace(AT, |b| {
+        b.push(Push)?;
+        b.push(Return)
+    });
+    let mut emulator = loaded(&linked);
+    let top = emulator.sp().unwrap();
+    for n in 1..4 {
+        emulator.set_x(0, n).unwrap();
+        run(&mut emulator, &linked);
+        assert_eq!(emulator.sp().unwrap(), top - 16);
+        assert_eq!(emulator.read_u64(top - 16).unwrap(), n);
+    }
 }
 
 #[test]
@@ -189,45 +213,6 @@ fn the_host_is_told_of_its_own_mistakes() {
 }
 
 #[test]
-fn two_traces_and_one_calling_the_other() {
-    let callee = trace(AT + 64, |b| {
-        b.push(Add { n: 5 })?;
-        b.push(Return)
-    });
-    let caller = trace(AT, |b| {
-        b.push(Enter)?;
-        b.push(Call {
-            function: target(callee.address()),
-        })?;
-        b.push(Leave)
-    });
-    let mut emulator = loaded(&caller);
-    emulator.load(&callee).unwrap();
-    assert_eq!(run(&mut emulator, &caller), [5 + 3, 0, 0]);
-    assert_eq!(emulator.x(0).unwrap(), 5);
-    assert_eq!(run(&mut emulator, &callee), [3, 0, 0]);
-
-    // They share a page: taking one away leaves the other.
-    emulator.unload(callee.address()).unwrap();
-    let error = emulator.run(AT, 100).unwrap_err();
-    assert!(matches!(error, Error::NoTarget { target, .. } if target == callee.address()));
-    emulator.load(&callee).unwrap();
-    assert_eq!(run(&mut emulator, &caller), [8, 0, 0]);
-    emulator.unload(AT).unwrap();
-    assert_eq!(run(&mut emulator, &callee), [3, 0, 0]);
-    assert!(matches!(
-        emulator.run(AT, 1),
-        Err(Error::NoEntry { entry: AT })
-    ));
-    assert!(matches!(
-        emulator.unload(AT),
-        Err(Error::NoSuchTrace { address: AT })
-    ));
-    emulator.unload(callee.address()).unwrap();
-    assert!(matches!(emulator.read(AT, 1), Err(Error::NotMapped { .. })));
-}
-
-#[test]
 fn traces_do_not_overlap_other_things() {
     let linked = trace(AT, |b| b.push(Return));
     let mut emulator = loaded(&linked);
@@ -263,64 +248,4 @@ fn traces_do_not_overlap_other_things() {
         ),
         "{error}"
     );
-}
-
-#[test]
-fn clear_leaves_nothing() {
-    let linked = trace(AT, |b| {
-        b.push(Load)?;
-        b.push(Compare)?;
-        b.push(TailCall {
-            function: target(0x9_0000),
-        })
-    });
-    let fresh = Emulator::new().unwrap();
-    let mut emulator = loaded(&linked);
-    emulator.on_call(0x9_0000, |_| Ok(())).unwrap();
-    let buffer = emulator.allocate_bytes(&[9; 16]).unwrap();
-    emulator.set_x(21, buffer).unwrap();
-    run(&mut emulator, &linked);
-    emulator.clear().unwrap();
-    for n in 0..=30 {
-        assert_eq!(emulator.x(n).unwrap(), fresh.x(n).unwrap());
-    }
-    for n in 0..=31 {
-        assert_eq!(emulator.v(n).unwrap(), fresh.v(n).unwrap());
-    }
-    assert_eq!(emulator.nzcv().unwrap(), fresh.nzcv().unwrap());
-    assert_eq!(emulator.sp().unwrap(), fresh.sp().unwrap());
-    assert_eq!(emulator.executed().total(), 0);
-    assert!(emulator.read(buffer, 1).is_err());
-    assert!(emulator.run(AT, 1).is_err());
-    // The same address, with nothing of the old bytes in it.
-    assert_eq!(emulator.allocate(16).unwrap(), buffer);
-    assert_eq!(emulator.read(buffer, 16).unwrap(), [0; 16]);
-}
-
-/// One emulator for thousands of traces at one address: never the one before is run.
-#[test]
-fn thousands_of_traces() {
-    let mut emulator = Emulator::new().unwrap();
-    let mut calls = 0;
-    for n in 0..2000u16 {
-        let function = 0x9_0000 + 4 * u64::from(n % 3);
-        let linked = trace(AT, |b| {
-            b.push(Enter)?;
-            b.push(Add { n })?;
-            b.push(Store)?;
-            b.push(Call {
-                function: target(function),
-            })?;
-            b.push(Leave)
-        });
-        emulator.clear().unwrap();
-        emulator.load(&linked).unwrap();
-        let buffer = emulator.allocate(8).unwrap();
-        emulator.set_x(21, buffer).unwrap();
-        emulator.on_call(function, |_| Ok(())).unwrap();
-        assert_eq!(run(&mut emulator, &linked), [7, 0, 0]);
-        assert_eq!(emulator.read_u64(buffer).unwrap(), u64::from(n));
-        calls += 1;
-    }
-    assert_eq!(calls, 2000);
 }

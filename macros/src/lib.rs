@@ -15,7 +15,8 @@ mod probe;
 
 use proc_macro2::TokenStream;
 
-/// Declares micro-ops. Documented where it is re-exported, in the crate `opstitch`.
+// Its documentation stands where it is re-exported, in the crate `opstitch`: it would appear twice there.
+#[allow(missing_docs)]
 #[proc_macro]
 pub fn uops(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let block = syn::parse_macro_input!(input as parse::Block);

@@ -244,10 +244,11 @@ mod tests {
 
     #[test]
     fn a_retargetable_target_is_another_than_the_plain_one() {
-        let (plain, marked) = (Target::new(64), Target::retargetable(64));
+        let plain = Target::new(64).unwrap();
+        let marked = Target::retargetable(64).unwrap();
         assert_ne!(plain, marked);
-        assert!(marked.unwrap().is_retargetable());
-        assert_eq!(marked.unwrap().address(), 64);
-        assert_eq!(Target::from_raw(marked.unwrap().raw()), marked.unwrap());
+        assert!(marked.is_retargetable() && !plain.is_retargetable());
+        assert_eq!(marked.address(), 64);
+        assert_eq!(Target::from_raw(marked.raw()), marked);
     }
 }

@@ -1,7 +1,7 @@
 //! A handful of micro-ops, and traces made of them.
 
 // Each test file uses some of it.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use opstitch::{Error, FallThrough, LinkedTrace, Options, Target, TraceBuilder};
 use opstitch_emulator::{Emulator, End};
@@ -53,6 +53,10 @@ opstitch::uops! {
     op Pauses { ; hint 1 ; hint 2 ; isb }
     /// No instruction.
     op Undefined { ; .u32 0xbad }
+    /// Sets the floating-point control register from `x0`.
+    op SetFpcr { ; .u32 0xd51b_4400 }
+    /// Reads it.
+    op GetFpcr { ; .u32 0xd53b_4400 }
     /// Compares `x0` and `x1`.
     op Compare { ; cmp x0, x1 }
     /// Adds in floating point.
