@@ -27,7 +27,7 @@ pub enum Error {
     },
     /// A mask or floating-point number has no encoding as an immediate.
     #[error(
-        "{op}: {operand}={value} cannot be written as a {kind}; load it as a `literal` instead"
+        "{op}: {operand}={value} is no {kind}; load it as a `literal` instead"
     )]
     NotEncodable {
         /// The micro-op's name.
@@ -48,7 +48,9 @@ pub enum Error {
         operand: &'static str,
     },
     /// A label, exit or literal that another builder made, or this one before `clear`.
-    #[error("{op}: {operand} is a {what} of another trace; make it with the builder it is used in")]
+    #[error(
+        "{op}: {operand} belongs to another trace; make the {what} with the builder it is used in"
+    )]
     Foreign {
         /// The micro-op's name, or the builder's method.
         op: &'static str,
@@ -120,14 +122,15 @@ pub enum Error {
         /// The micro-op before the jump.
         op: &'static str,
     },
-    /// A trace longer than an unconditional branch reaches.
+    /// A trace longer than an unconditional branch reaches, or with more distant call targets than a
+    /// trampoline's load reaches over.
     #[error(
-        "the trace is too long: a branch would have to reach over {distance} bytes, and `b` reaches {reach}; split the trace"
+        "the trace is too long: an instruction would have to reach over {distance} bytes, and it reaches {reach}; split the trace"
     )]
     TraceTooLong {
-        /// How far a branch would have to reach, in bytes.
+        /// How far the instruction would have to reach, in bytes.
         distance: u64,
-        /// How far `b` reaches, in bytes.
+        /// How far it reaches, in bytes.
         reach: u32,
     },
     /// A micro-op whose own length keeps one of its branches from reaching anything outside it.

@@ -69,6 +69,7 @@ pub(crate) const fn b(words: i64) -> u32 {
 }
 
 /// Which PC-relative branch `word` is, if it is one.
+#[cfg(any(test, feature = "inspect"))]
 pub(crate) const fn branch_field(word: u32) -> Option<Field> {
     if word >> 26 == 0b00_0101 || word >> 26 == 0b10_0101 {
         Some(Field::Imm26)

@@ -14,6 +14,10 @@ pub(crate) const WORD: u32 = 4;
 /// `nop` (Arm ARM C6.2, NOP): one of the few instructions that may be rewritten while others run it.
 pub(crate) const NOP: u32 = 0xd503_201f;
 
+/// `bti c` (Arm ARM C6.2, BTI; `hint #34`): where `blr`, and `br x16` or `br x17`, may land on guarded pages.
+/// A NOP on all others.
+pub(crate) const BTI_C: u32 = 0xd503_245f;
+
 /// `udf #0` (Arm ARM C6.2, UDF): fills words that are never run, so that running one traps.
 pub(crate) const UDF: u32 = 0;
 

@@ -142,6 +142,12 @@ impl LinkedTrace {
     pub(crate) fn annotations(&self) -> &Annotations {
         &self.annotations
     }
+
+    /// Where the words of the changeable literals are, in bytes, by their numbers.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn mutable_words(&self) -> &[Option<u32>] {
+        &self.mutables
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -36,7 +36,7 @@ pub use linked::{LinkedTrace, OpAt, Part};
 pub use stats::Statistics;
 
 use crate::asm::branch::Field;
-use crate::asm::{BR_X16, LDR_X16_LITERAL, UDF};
+use crate::asm::{BR_X16, LDR_X16_LITERAL, UDF, WORD};
 use crate::error::Error;
 use crate::op::operand::Target;
 use crate::trace::Trace;
@@ -145,12 +145,23 @@ impl Plan {
         }
         let reach = i64::from(trace.jump_reach());
         let mut distances = trace.calls().iter().map(|call| self.distance(call));
-        match distances.find(|distance| !(-reach..reach).contains(distance)) {
-            Some(distance) => Err(Error::TraceTooLong {
+        if let Some(distance) = distances.find(|distance| !(-reach..reach).contains(distance)) {
+            return Err(Error::TraceTooLong {
                 distance: distance.unsigned_abs(),
                 reach: reach as u32,
-            }),
-            None => Ok(()),
+            });
+        }
+        // A trampoline is what it is, whatever reach the options give to the literal loads of micro-ops.
+        let (at, reach) = (u64::from(self.trampolines), Field::Imm19.reach());
+        let loads = (0u64..).zip(&self.far).map(|(number, &(_, literal))| {
+            let word = u64::from(self.literals) + 2 * u64::from(literal);
+            (word - at - 2 * number) * u64::from(WORD)
+        });
+        match loads.max() {
+            Some(distance) if distance >= u64::from(reach) => {
+                Err(Error::TraceTooLong { distance, reach })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -257,7 +268,7 @@ impl Trace<'_> {
     ///
     /// # Errors
     /// [`Error::InvalidAddress`] if `address` is not a multiple of 8 or leaves no room,
-    /// [`Error::TraceTooLong`] if a call does not even reach its trampoline.
+    /// [`Error::TraceTooLong`] if a call does not even reach its trampoline, or a trampoline its word.
     pub fn linked_len(&self, address: u64) -> Result<usize, Error> {
         Ok(Plan::new(self, address, &[])?.end as usize * 4)
     }

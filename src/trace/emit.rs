@@ -1,10 +1,9 @@
 //! Copying a template into the trace: words, holes, references.
 
 use super::TraceBuilder;
-use super::island::BEFORE;
 use super::options::FallThrough;
 use super::state::{
-    Branch, CallSite, HERE, Literal, LoadSite, Open, Place, PlaceKind, Point, UNPLACED,
+    Branch, CallSite, HERE, Literal, LoadSite, Open, Place, PlaceKind, Point, UNPLACED, is_placed,
 };
 use crate::asm::NOP;
 use crate::asm::branch::{self, Field};
@@ -79,8 +78,8 @@ impl TraceBuilder {
         if let Some(exit) = self.next_point.take() {
             let nop = self.options.fall_through == FallThrough::Nop;
             // The slot serves if it is a NOP that every way to here passes, the entry's if this is the first.
-            let at = match self.code.len() {
-                1 if self.op_count == 0 => 0,
+            let at = match self.op_count {
+                0 if slot == u32::from(self.options.landing_pad) => slot,
                 _ if only_way && nop => slot,
                 _ => {
                     self.emit_nop();
@@ -115,9 +114,8 @@ impl TraceBuilder {
     }
 
     /// Copies one part of a micro-op, patches its holes and notes its references. `values` are encoded;
-    /// `other` is the index of its cold part for [`Part::Hot`], the offset of its hot part for
-    /// [`Part::Cold`].
-    pub(super) fn emit(&mut self, op: Op, part: Part, other: u32, values: &[u64]) {
+    /// `cold_part` is the number of its cold part, if it has one.
+    pub(super) fn emit(&mut self, op: Op, part: Part, cold_part: u32, values: &[u64]) {
         let start = self.code.len();
         self.code.extend_from_slice(part.words(op));
         op.patch(part.holes(op), values, &mut self.code[start..]);
@@ -151,13 +149,13 @@ impl TraceBuilder {
                     let index = Handle::from_raw(values[argument]).index;
                     self.load(at, Literal::Mutable(index));
                 }
-                Goal::OtherPart(field) => match part {
-                    Part::Hot => self.refer(at, Place::part(other), reference.argument, field),
-                    Part::Cold => {
-                        let target = other + u32::from(reference.argument);
-                        self.refer_back(at, target, field, op, part);
-                    }
-                },
+                Goal::OtherPart(field) => {
+                    let place = match part {
+                        Part::Hot => Place::cold(cold_part),
+                        Part::Cold => Place::hot(cold_part),
+                    };
+                    self.refer(at, place, reference.argument, field);
+                }
             }
         }
         if part == Part::Hot {
@@ -182,14 +180,15 @@ impl TraceBuilder {
                 let same_as = self.exits[index].same_as;
                 self.exits[same_as as usize].offset
             }
-            PlaceKind::Part(index) => self.cold_parts[index].offset,
+            PlaceKind::Cold(index) => self.cold_parts[index].offset,
+            PlaceKind::Hot(index) => self.cold_parts[index].hot,
         }
     }
 
     /// Writes the displacement of the branch at `at`, if its target is known and in reach.
     pub(super) fn try_branch(&mut self, at: u32, place: Place, inner: u16, field: Field) -> bool {
         let offset = self.offset(place);
-        if offset >= HERE {
+        if !is_placed(offset) {
             return false;
         }
         let words = i64::from(offset) + i64::from(inner) - i64::from(at);
@@ -221,26 +220,6 @@ impl TraceBuilder {
         }
     }
 
-    /// Lets a branch in a cold part lead back to the hot part of the same micro-op.
-    fn refer_back(&mut self, at: u32, target: u32, field: Field, op: Op, part: Part) {
-        debug_assert!(
-            part == Part::Cold && target < at,
-            "{} leads forward",
-            op.name()
-        );
-        let back = self.labels.len() as u32;
-        let words = i64::from(target) - i64::from(at);
-        let reach = i64::from(self.options.reach.branch_words(field));
-        if words >= -reach {
-            let word = &mut self.code[at as usize];
-            *word = field.with_displacement(*word, words);
-        } else {
-            // Out of reach: a label of its own carries it through the next island.
-            self.labels.push(target);
-            self.refer(at, Place::label(back), 0, field);
-        }
-    }
-
     /// Lets the literal load at `at` read `literal`: from an island behind it, or noted for later.
     fn load(&mut self, at: u32, literal: Literal) {
         if let Literal::Mutable(index) = literal {
@@ -263,23 +242,31 @@ impl TraceBuilder {
         *word = Field::Imm19.with_displacement(*word, words);
     }
 
-    /// Refuses a changeable literal whose word is already in an island too far back.
-    pub(super) fn check_mutables(&self, op: Op, part: Part, values: &[u64]) -> Result<(), Error> {
+    /// Refuses a changeable literal whose word is in an island too far back: one that is there, or
+    /// one that is about to come. At most `before` words come in front of the part.
+    pub(super) fn check_mutables(
+        &self,
+        op: Op,
+        part: Part,
+        values: &[u64],
+        before: u32,
+        island_comes: bool,
+    ) -> Result<(), Error> {
+        let here = self.code.len() as u32;
         for reference in part.references(op) {
             if reference.goal != Goal::MutLiteral {
                 continue;
             }
             let argument = usize::from(reference.argument);
             let index = Handle::from_raw(values[argument]).index;
-            let island = self.mutables[index as usize].island;
+            let island = match self.mutables[index as usize].island {
+                UNPLACED if island_comes && self.is_pending(index) => here,
+                UNPLACED => continue,
+                island => island,
+            };
             let reach = self.options.reach.literal_words();
-            // The slot of the last micro-op comes before, and perhaps an island.
-            let at = self.code.len() as u32
-                + BEFORE
-                + 1
-                + self.worst_island()
-                + u32::from(reference.word);
-            if island != UNPLACED && at - island > reach {
+            let at = here + before + u32::from(reference.word);
+            if at - island > reach {
                 return Err(Error::LiteralOutOfReach {
                     op: op.name(),
                     operand: op.operand_name(argument),
@@ -289,6 +276,12 @@ impl TraceBuilder {
             }
         }
         Ok(())
+    }
+
+    /// Whether a load of this changeable literal waits for its word.
+    fn is_pending(&self, index: u32) -> bool {
+        let mut waiting = self.loads[self.due.loads..].iter();
+        waiting.any(|load| load.literal() == Literal::Mutable(index))
     }
 
     /// The place that stands for `place` where several have the same code.

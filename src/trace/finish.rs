@@ -2,7 +2,8 @@
 
 use super::emit::Part;
 use super::state::{
-    ColdItem, HERE, Literal, Open, Origin, Place, PlaceKind, PoolLoad, PoolWord, Record,
+    ColdItem, HERE, Literal, OFF_END, Open, Origin, Place, PlaceKind, PoolLoad, PoolWord, Record,
+    is_placed,
 };
 use super::{Due, Trace, TraceBuilder};
 use crate::asm::WORD;
@@ -19,7 +20,6 @@ struct Mark {
     calls: usize,
     loads: usize,
     due: Due,
-    labels: usize,
     cold_parts: usize,
     queue: usize,
     islands: usize,
@@ -41,13 +41,25 @@ impl TraceBuilder {
         if !self.finished {
             self.check_end()?;
             let mark = self.mark();
-            if let Err(error) = self.lay_out() {
+            // Out of the way of the cold code, or its first micro-op would give them a place.
+            let behind = std::mem::take(&mut self.binds);
+            self.place_all(&behind, OFF_END);
+            let laid_out = self.lay_out();
+            if laid_out.is_err() {
                 self.wind_back(mark);
-                return Err(error);
+                self.place_all(&behind, HERE);
             }
+            self.binds = behind;
+            laid_out?;
             self.finished = true;
         }
         Ok(Trace::new(self))
+    }
+
+    fn place_all(&mut self, labels: &[u32], offset: u32) {
+        for &label in labels {
+            self.labels[label as usize] = offset;
+        }
     }
 
     /// The trace must end by going somewhere.
@@ -71,7 +83,6 @@ impl TraceBuilder {
         if let Open::To(place) = self.open {
             self.emit_jump(place);
         }
-        // Labels that are bound behind the last micro-op have no place; using one is an error.
         self.open = Open::Closed;
         self.next_point = None;
         self.hot_len = self.code.len() as u32;
@@ -94,7 +105,7 @@ impl TraceBuilder {
 
     fn emit_cold_part(&mut self, index: u32) -> Result<(), Error> {
         let part = self.cold_parts[index as usize];
-        self.emit_cold(part.op, Part::Cold, part.hot, |builder, at| {
+        self.emit_cold(part.op, Part::Cold, index, |builder, at| {
             builder.cold_parts[index as usize].offset = at;
             part.origin
         })
@@ -137,7 +148,7 @@ impl TraceBuilder {
         &mut self,
         pushed: Pushed,
         part: Part,
-        mut other: u32,
+        mut cold_part: u32,
         placed: impl FnOnce(&mut Self, u32) -> Origin,
     ) -> Result<(), Error> {
         let Some(op) = self.sets.op(pushed) else {
@@ -148,8 +159,7 @@ impl TraceBuilder {
         values.extend_from_slice(self.operands_of(pushed));
         let ready = self
             .check(op, &mut values)
-            .and_then(|()| self.check_mutables(op, part, &values))
-            .and_then(|()| self.make_room(op, part));
+            .and_then(|()| self.make_room(op, part, &values));
         if ready.is_ok() {
             self.settle();
             let origin = placed(self, self.code.len() as u32);
@@ -158,9 +168,9 @@ impl TraceBuilder {
                 self.cold_records.push((Record { at, op: pushed }, origin));
             }
             if part == Part::Hot {
-                other = self.note_cold_part(op, pushed, at, origin);
+                cold_part = self.note_cold_part(op, pushed, at, origin);
             }
-            self.emit(op, part, other, &values);
+            self.emit(op, part, cold_part, &values);
         }
         self.scratch_values = values;
         ready
@@ -192,7 +202,7 @@ impl TraceBuilder {
             if branch.done {
                 continue;
             }
-            if self.offset(branch.place) >= HERE {
+            if !is_placed(self.offset(branch.place)) {
                 return Err(self.never_placed(branch.place));
             }
             veneers |= branch.field != Field::Imm26
@@ -212,12 +222,22 @@ impl TraceBuilder {
                 });
             }
         }
-        Ok(())
+        // The jumps around islands: only where the options make `b` reach less than it does.
+        let reach = self.options.reach.branch_words(Field::Imm26);
+        let longest = self.islands.iter().map(|island| island.end - island.start);
+        match longest.max() {
+            Some(words) if words >= reach => Err(Error::TraceTooLong {
+                distance: u64::from(words) * u64::from(WORD),
+                reach: reach * WORD,
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn never_placed(&self, place: Place) -> Error {
         match place.kind() {
-            PlaceKind::Label(label) if self.labels[label] == HERE => {
+            // Labels that are bound behind the last micro-op have no place; using one is an error.
+            PlaceKind::Label(label) if self.labels[label] == OFF_END => {
                 let last = self.last.and_then(|pushed| self.sets.op(pushed));
                 let op = last.map_or("?", Op::name);
                 Error::FallsOffEnd { op }
@@ -226,7 +246,7 @@ impl TraceBuilder {
                 label: label as u32,
             },
             PlaceKind::Exit(exit) => Error::ExitWithoutCode { exit: exit as u32 },
-            PlaceKind::Part(_) => Error::Empty,
+            PlaceKind::Cold(_) | PlaceKind::Hot(_) => Error::Empty,
         }
     }
 
@@ -278,7 +298,6 @@ impl TraceBuilder {
             calls: self.calls.len(),
             loads: self.loads.len(),
             due: self.due,
-            labels: self.labels.len(),
             cold_parts: self.cold_parts.len(),
             queue: self.queue.len(),
             islands: self.islands.len(),
@@ -301,7 +320,6 @@ impl TraceBuilder {
         self.calls.truncate(mark.calls);
         self.loads.truncate(mark.loads);
         self.due = mark.due;
-        self.labels.truncate(mark.labels);
         self.cold_parts.truncate(mark.cold_parts);
         for item in self.queue.drain(mark.queue..) {
             if let ColdItem::Exit(exit) = item {

@@ -12,7 +12,7 @@ use crate::op::template::{Goal, Reference};
 
 /// Words that can come in front of a part: the slot of the last micro-op, and the NOP of an invalidation
 /// point or of an exit that can be linked.
-pub(super) const BEFORE: u32 = 2;
+const BEFORE: u32 = 2;
 
 impl TraceBuilder {
     /// Makes sure that after one part of `op` everything pending, and what the part adds to it, can
@@ -20,15 +20,15 @@ impl TraceBuilder {
     ///
     /// # Errors
     /// [`Error::OpTooLong`] if not even an island directly in front would do; nothing is changed then.
-    pub(super) fn make_room(&mut self, op: Op, part: Part) -> Result<(), Error> {
+    pub(super) fn make_room(&mut self, op: Op, part: Part, values: &[u64]) -> Result<(), Error> {
         let (len, words) = (self.code.len() as u32, part.words(op).len() as u32);
         let references = part.references(op).len() as u32;
         let after = len + BEFORE + words + 1 + 2 * references + self.worst_island();
         let nearest = len + self.options.reach.least_words();
         if after < self.due.deadline.min(nearest) {
-            return Ok(());
+            return self.check_mutables(op, part, values, BEFORE, false);
         }
-        self.make_room_slowly(op, part)
+        self.make_room_slowly(op, part, values)
     }
 
     /// An upper bound of the words of an island for everything pending, without the jump around it.
@@ -37,7 +37,7 @@ impl TraceBuilder {
     }
 
     #[cold]
-    fn make_room_slowly(&mut self, op: Op, part: Part) -> Result<(), Error> {
+    fn make_room_slowly(&mut self, op: Op, part: Part, values: &[u64]) -> Result<(), Error> {
         let words = part.words(op).len() as u32;
         let (mut added, mut own) = (0, u32::MAX);
         for reference in part.references(op) {
@@ -55,22 +55,26 @@ impl TraceBuilder {
                 reach: own * WORD,
             });
         }
-        let distance = u64::from(self.code.len() as u32 + alone + self.worst_island()) * 4;
+        // Nothing that can be observed depends on when the cursors move.
+        self.sweep();
+        // An island in front of the part, with a jump around it, and room for one behind it.
+        let before = 1 + self.worst_island() + BEFORE;
+        let distance = u64::from(self.code.len() as u32 + before + alone) * 4;
         if distance > u64::from(Field::Imm26.reach()) {
             return Err(Error::TraceTooLong {
                 distance,
                 reach: Field::Imm26.reach(),
             });
         }
-        self.sweep();
         let fits = |builder: &Self| {
             let after = words + 1 + added + builder.worst_island();
             let start = builder.code.len() as u32 + BEFORE;
             after <= own && start.saturating_add(after) <= builder.due.deadline
         };
         if fits(self) {
-            return Ok(());
+            return self.check_mutables(op, part, values, BEFORE, false);
         }
+        self.check_mutables(op, part, values, before, true)?;
         // What remains after the island must fit beside the part's own.
         let horizon =
             self.code.len() as u32 + 1 + BEFORE + 2 * self.worst_island() + words + 1 + added;

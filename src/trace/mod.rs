@@ -50,7 +50,7 @@
 //! 5. *Alignment*: literals lie at multiples of 8 from the trace's start, and a trace is linked to a
 //!    multiple of 8 only.
 
-mod emit;
+pub(crate) mod emit;
 mod exits;
 mod finish;
 pub(crate) mod intern;
@@ -62,7 +62,7 @@ pub(crate) mod view;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use crate::asm::branch::Field;
-use crate::asm::{NOP, WORD};
+use crate::asm::{BTI_C, NOP, WORD};
 use crate::error::Error;
 use crate::op::MicroOp;
 use crate::op::encode::Op;
@@ -238,6 +238,9 @@ impl TraceBuilder {
         self.tag = self.tag.wrapping_add(1);
         self.finished = false;
         self.code.clear();
+        if self.options.landing_pad {
+            self.code.push(BTI_C);
+        }
         self.code.push(NOP); // the entry's patch site
         self.open = Open::Closed;
         self.binds.clear();
@@ -301,9 +304,11 @@ impl TraceBuilder {
         }
         let checked = self
             .check(op, values)
-            .and_then(|()| self.check_mutables(op, emit::Part::Hot, values))
             .and_then(|()| self.pushed(op, kept))
-            .and_then(|pushed| self.make_room(op, emit::Part::Hot).map(|()| pushed));
+            .and_then(|pushed| {
+                self.make_room(op, emit::Part::Hot, values)?;
+                Ok(pushed)
+            });
         let pushed = match checked {
             Ok(pushed) => pushed,
             Err(error) => {
@@ -316,8 +321,8 @@ impl TraceBuilder {
         if self.options.annotate {
             self.records.push(Record { at, op: pushed });
         }
-        let other = self.note_cold_part(op, pushed, at, Origin::Part(self.op_count));
-        self.emit(op, emit::Part::Hot, other, values);
+        let cold_part = self.note_cold_part(op, pushed, at, Origin::Part(self.op_count));
+        self.emit(op, emit::Part::Hot, cold_part, values);
         self.op_count += 1;
         self.last = Some(pushed);
         Ok(())

@@ -95,6 +95,7 @@ pub struct Options {
     pub(crate) fall_through: FallThrough,
     pub(crate) reach: Reach,
     pub(crate) annotate: bool,
+    pub(crate) landing_pad: bool,
 }
 
 impl Default for Options {
@@ -103,6 +104,7 @@ impl Default for Options {
             fall_through: FallThrough::default(),
             reach: Reach::default(),
             annotate: true,
+            landing_pad: false,
         }
     }
 }
@@ -129,6 +131,13 @@ impl Options {
     /// fault reports need that; it costs 12 bytes a micro-op and 8 an operand while building.
     pub fn annotate(mut self, annotate: bool) -> Options {
         self.annotate = annotate;
+        self
+    }
+
+    /// Sets whether a trace begins with `bti c`, as it must in a slab with guarded pages (Arm ARM D8.4.6, "Guarded
+    /// pages"). It costs 4 bytes, and nothing to run on processors without the feature.
+    pub fn landing_pad(mut self, landing_pad: bool) -> Options {
+        self.landing_pad = landing_pad;
         self
     }
 }

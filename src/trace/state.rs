@@ -5,7 +5,8 @@ use crate::op::encode::Op;
 use crate::op::operand::Target;
 use crate::op::template::MicroOpSet;
 
-/// A place that code can lead to: a label, an exit, or the cold part of a micro-op.
+/// A place that code can lead to: a label, an exit, the cold part of a micro-op, or the hot part that
+/// a cold one belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place(u32);
 
@@ -14,7 +15,8 @@ pub(crate) struct Place(u32);
 pub(crate) enum PlaceKind {
     Label(usize),
     Exit(usize),
-    Part(usize),
+    Cold(usize),
+    Hot(usize),
 }
 
 impl Place {
@@ -31,8 +33,14 @@ impl Place {
         Place(1 << Place::SHIFT | index)
     }
 
-    pub(crate) fn part(index: u32) -> Place {
+    /// A cold part, by its number.
+    pub(crate) fn cold(index: u32) -> Place {
         Place(2 << Place::SHIFT | index)
+    }
+
+    /// The hot part that belongs to the cold part of that number.
+    pub(crate) fn hot(index: u32) -> Place {
+        Place(3 << Place::SHIFT | index)
     }
 
     pub(crate) fn kind(self) -> PlaceKind {
@@ -40,7 +48,8 @@ impl Place {
         match self.0 >> Place::SHIFT {
             0 => PlaceKind::Label(index),
             1 => PlaceKind::Exit(index),
-            _ => PlaceKind::Part(index),
+            2 => PlaceKind::Cold(index),
+            _ => PlaceKind::Hot(index),
         }
     }
 }
@@ -51,6 +60,15 @@ pub(crate) const UNPLACED: u32 = u32::MAX;
 
 /// The offset of a label that is bound in front of the next micro-op, whose place is settled with it.
 pub(crate) const HERE: u32 = u32::MAX - 1;
+
+/// The offset of a label that is bound behind the last micro-op of a trace that is being finished: no
+/// code of the trace follows, and what is cold is not its place.
+pub(crate) const OFF_END: u32 = u32::MAX - 2;
+
+/// Whether an offset is a place in the code, and none of the above.
+pub(crate) const fn is_placed(offset: u32) -> bool {
+    offset < OFF_END
+}
 
 /// A branch whose displacement is not written yet.
 #[derive(Debug, Clone, Copy)]
@@ -223,6 +241,7 @@ pub(crate) struct Point {
 pub(crate) struct Island {
     pub(crate) start: u32,
     /// Where its literals start, `end` if it has none.
+    #[cfg_attr(not(feature = "inspect"), allow(dead_code))]
     pub(crate) literals: u32,
     pub(crate) end: u32,
 }

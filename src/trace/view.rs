@@ -13,11 +13,23 @@ pub(crate) struct Annotations {
     /// Micro-ops in the order of the code: the trace's own, then those of the cold section.
     pub(crate) hot: Vec<Record>,
     pub(crate) cold: Vec<(Record, Origin)>,
+    pub(crate) islands: Vec<Island>,
+    #[cfg(feature = "inspect")]
+    pub(crate) places: Places,
+}
+
+/// The places of a trace that have names.
+#[cfg(feature = "inspect")]
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
     pub(crate) labels: Vec<u32>,
     /// For each exit the one that stands for it, and its offset.
     pub(crate) exits: Vec<(u32, u32)>,
     pub(crate) parts: Vec<(u32, Origin)>,
-    pub(crate) islands: Vec<Island>,
+    /// In the order of the code.
+    pub(crate) points: Vec<super::state::Point>,
+    /// The NOPs in front of exits that can be linked.
+    pub(crate) links: Vec<u32>,
 }
 
 impl Annotations {
@@ -107,7 +119,7 @@ impl<'b> Trace<'b> {
     pub(crate) fn mutable_words(&self, pool: u32) -> Vec<Option<u32>> {
         let islands = self.builder.mutables.iter().map(|mutable| mutable.island);
         let mut words: Vec<_> = islands
-            .map(|island| (island != UNPLACED).then_some(island * 4))
+            .map(|island| (island != UNPLACED).then(|| island * 4))
             .collect();
         for (number, word) in (0..).zip(self.pool()) {
             if let Some(index) = word.mutable {
@@ -123,7 +135,7 @@ impl<'b> Trace<'b> {
         let exits = &self.builder.exits;
         (0..).zip(exits).filter_map(move |(number, exit)| {
             let offset = exits[exit.same_as as usize].offset;
-            (exit.linkable && offset != UNPLACED).then_some((number, offset * 4))
+            (exit.linkable && offset != UNPLACED).then(|| (number, offset * 4))
         })
     }
 
@@ -134,6 +146,11 @@ impl<'b> Trace<'b> {
             let same_as = exits[point.exit as usize].same_as;
             (point.at * 4, exits[same_as as usize].offset * 4)
         })
+    }
+
+    /// Whether it begins with a landing pad.
+    pub(crate) fn has_landing_pad(&self) -> bool {
+        self.builder.options.landing_pad
     }
 
     /// How many NOPs it has at the entry and at fall-throughs.
@@ -149,18 +166,23 @@ impl<'b> Trace<'b> {
             values: b.values.clone(),
             hot: b.records.clone(),
             cold: b.cold_records.clone(),
-            labels: b.labels.clone(),
-            exits: b
-                .exits
-                .iter()
-                .map(|exit| (exit.same_as, exit.offset))
-                .collect(),
-            parts: b
-                .cold_parts
-                .iter()
-                .map(|part| (part.offset, part.origin))
-                .collect(),
             islands: b.islands.clone(),
+            #[cfg(feature = "inspect")]
+            places: self.places(),
+        }
+    }
+
+    #[cfg(feature = "inspect")]
+    fn places(&self) -> Places {
+        let b = self.builder;
+        let exits = b.exits.iter().map(|exit| (exit.same_as, exit.offset));
+        let parts = b.cold_parts.iter().map(|part| (part.offset, part.origin));
+        Places {
+            labels: b.labels.clone(),
+            exits: exits.collect(),
+            parts: parts.collect(),
+            points: b.points.clone(),
+            links: self.link_sites().map(|(_, at)| at / 4).collect(),
         }
     }
 
