@@ -1,0 +1,172 @@
+//! The examples: what they print, what their micro-ops are encoded as, and whether an assembler that has
+//! nothing to do with dynasm-rs makes the same of them.
+
+#[path = "../../examples/cpython_loop/main.rs"]
+#[allow(dead_code)]
+pub mod cpython_loop;
+#[path = "../common/llvm_mc.rs"]
+mod llvm_mc;
+mod micro_ops;
+mod oracle;
+#[path = "../../examples/quickstart.rs"]
+#[allow(dead_code)]
+pub mod quickstart;
+mod readme;
+mod source;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use cpython_loop::objects::World;
+use cpython_loop::trace;
+use opstitch::{LinkedTrace, TraceBuilder};
+
+/// Compares a text with the snapshot of that name.
+fn assert_snapshot(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+/// What an example prints, and whether it was content with it.
+fn output(
+    run: impl FnOnce(&mut dyn Write) -> Result<(), Box<dyn std::error::Error>>,
+) -> (String, Result<(), String>) {
+    let mut bytes = Vec::new();
+    let result = run(&mut bytes).map_err(|error| error.to_string());
+    (String::from_utf8(bytes).unwrap(), result)
+}
+
+fn cpython_loop(arguments: &[&str]) -> (String, Result<(), String>) {
+    let arguments: Vec<_> = arguments.iter().map(|&a| a.to_owned()).collect();
+    output(|out| cpython_loop::run(&arguments, out))
+}
+
+/// The trace of `cpython_loop`, as the example links it.
+fn cpython_trace(address: u64) -> LinkedTrace {
+    let mut builder = TraceBuilder::new();
+    let world = World::at(cpython_loop::machine::MEMORY);
+    let trace = trace::stitch(&mut builder, &world).unwrap();
+    trace.link(address).unwrap()
+}
+
+/// The names of the micro-ops of a section, in the order of their numbers or of the exits they belong to.
+fn names(linked: &LinkedTrace, exits: bool) -> Vec<&'static str> {
+    let mut names = BTreeMap::new();
+    for offset in (0..linked.bytes().len() as u32).step_by(4) {
+        if let Some(op) = linked.op_at(offset)
+            && let Some(number) = if exits { op.exit() } else { op.number() }
+        {
+            names.insert(number, op.name());
+        }
+    }
+    names.into_values().collect()
+}
+
+#[test]
+#[cfg(not(target_arch = "aarch64"))]
+fn quickstart_gets_the_same_result_both_ways() {
+    let (text, result) = output(quickstart::run);
+    result.unwrap();
+    assert_snapshot("example_quickstart", &text);
+}
+
+#[test]
+#[cfg(not(target_arch = "aarch64"))]
+fn cpython_loop_adds_up_and_leaves_as_it_should() {
+    let (text, result) = cpython_loop(&["--n", "1000", "--list"]);
+    result.unwrap();
+    assert_snapshot("example_cpython_loop", &text);
+}
+
+#[test]
+#[cfg(not(target_arch = "aarch64"))]
+fn cpython_loop_counts_to_100000_unless_told_otherwise() {
+    let (text, result) = cpython_loop(&[]);
+    result.unwrap();
+    let sum: u64 = (0..100_000).sum();
+    assert!(text.starts_with("for i in range(100000): total += i\n"));
+    assert!(text.contains(&format!("\ntotal = {sum}, ")), "{text}");
+    // One is enough to meet every micro-op but the ones that only a second round meets.
+    cpython_loop(&["--n", "1"]).1.unwrap();
+}
+
+#[test]
+fn cpython_loop_refuses_arguments_that_mean_nothing() {
+    for arguments in [
+        &["--n"][..],
+        &["--n", "0"],
+        &["--n", "-1"],
+        &["--n", "1000000001"],
+        &["--n", "many"],
+        &["--help"],
+    ] {
+        let (text, result) = cpython_loop(arguments);
+        assert_eq!(text, "");
+        assert!(result.unwrap_err().starts_with("usage: "));
+    }
+}
+
+/// `for i in range(n): total += i`, as CPython's JIT has it.
+#[test]
+fn the_trace_has_the_31_micro_ops_of_cpython_in_their_order() {
+    const HOT: &str = "_START_EXECUTOR, _MAKE_WARM, _SET_IP, _CHECK_PERIODIC, _CHECK_VALIDITY, \
+        _ITER_CHECK_RANGE, _GUARD_NOT_EXHAUSTED_RANGE, _ITER_NEXT_RANGE, _SET_IP, _SWAP_FAST_2, \
+        _SPILL_OR_RELOAD, _POP_TOP, _CHECK_VALIDITY, _LOAD_FAST_BORROW_1, _LOAD_FAST_BORROW_2, \
+        _GUARD_TOS_OVERFLOWED, _GUARD_NOS_INT, _BINARY_OP_ADD_INT, _POP_TOP_NOP, _POP_TOP_NOP, \
+        _SWAP_FAST_1, _POP_TOP_INT, _JUMP_TO_TOP";
+    const COLD: &str = "_DEOPT, _ERROR_POP_N, _DEOPT, _EXIT_TRACE, _EXIT_TRACE, _ERROR_POP_N, \
+        _DEOPT, _EXIT_TRACE";
+    let linked = cpython_trace(cpython_loop::machine::FAR);
+    let (hot, cold) = (names(&linked, false), names(&linked, true));
+    assert_eq!(hot.join(", "), HOT);
+    assert_eq!(cold.join(", "), COLD);
+    assert_eq!(hot.len() + cold.len(), 31);
+}
+
+/// In the trace, `_POP_TOP_INT` only ever meets tagged integers. Here are the others.
+#[test]
+#[cfg(not(target_arch = "aarch64"))]
+fn pop_top_int_frees_an_integer_with_its_last_reference() {
+    use cpython_loop::emulated::Machine;
+    use cpython_loop::machine::{FUNCTIONS, MEMORY, Memory, NEAR};
+    use cpython_loop::objects::{IMMORTAL, STACK_POINTER, TOTAL};
+    use cpython_loop::runtime::Runtime;
+    use cpython_loop::uops::{_POP_TOP_INT, _START_EXECUTOR, _SWAP_FAST_1, Op};
+    use opstitch::Target;
+    use std::cell::RefCell;
+
+    for (references, left, freed) in [(1, 0, true), (2, 1, false), (IMMORTAL, IMMORTAL, false)] {
+        let runtime = RefCell::new(Runtime::new(World::at(MEMORY)));
+        let mut machine = Machine::new(&runtime).unwrap();
+        let mut world = runtime.borrow().world;
+        world.begin(&mut machine, 0, 1).unwrap();
+        let object = world.object(&mut machine, world.int_type, 7).unwrap();
+        machine.store(object, references).unwrap();
+        machine.store(world.local(TOTAL), object).unwrap();
+
+        let mut builder = TraceBuilder::new();
+        let invalid = builder.exit([trace::exits(&world)[0]]).unwrap();
+        let this = world.executor;
+        let exact_dealloc = Target::new(FUNCTIONS[3]).unwrap();
+        let ops: [Op; 4] = [
+            _START_EXECUTOR { this, invalid }.into(),
+            _SWAP_FAST_1.into(),
+            _POP_TOP_INT { exact_dealloc }.into(),
+            trace::exits(&world)[2],
+        ];
+        for op in ops {
+            builder.push(op).unwrap();
+        }
+        let linked = builder.finish().unwrap().link(NEAR).unwrap();
+        let before = machine.load(world.frame + STACK_POINTER).unwrap();
+        let outcome = machine.run(&linked, 100).unwrap();
+
+        assert_eq!((outcome.exit, outcome.stack_pointer), (2, before));
+        assert_eq!(machine.load(object).unwrap(), left);
+        let expected = if freed { vec![object] } else { Vec::new() };
+        assert_eq!(runtime.borrow().freed, expected);
+    }
+}
