@@ -26,9 +26,7 @@ pub enum Error {
         max: i128,
     },
     /// A mask or floating-point number has no encoding as an immediate.
-    #[error(
-        "{op}: {operand}={value} is no {kind}; load it as a `literal` instead"
-    )]
+    #[error("{op}: {operand}={value} is no {kind}; load it as a `literal` instead")]
     NotEncodable {
         /// The micro-op's name.
         op: &'static str,

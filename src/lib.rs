@@ -30,10 +30,11 @@ pub use trace::{ExitCode, Trace, TraceBuilder};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::op::bake::{
-        Baked, Body, Draft, Flaw, Joint, Local, Recorder, Site, Totals, bake, holes, references,
-        tables, templates, totals, words,
+        Baked, Body, Constant, Draft, Flaw, Joint, Local, Recorder, Site, Totals, View, bake,
+        holes, references, tables, templates, totals, words,
     };
-    pub use crate::op::template::{Affine, Hole, Operand, Range, Reference, Template};
+    pub use crate::op::operand::OperandKind;
+    pub use crate::op::template::{Affine, Hole, MicroOpSet, Operand, Range, Reference, Template};
     pub use crate::op::write_micro_op;
     pub use dynasm::dynasm;
 }

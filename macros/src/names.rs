@@ -26,7 +26,7 @@ impl Register {
             }
             _ => name.chars().next()?,
         };
-        let digits = &name[1..];
+        let digits = name.get(1..)?;
         let number: u8 = digits
             .parse()
             .ok()
@@ -113,4 +113,44 @@ pub(crate) fn is_reserved(name: &str) -> bool {
         || family(name).is_some()
         || is_modifier(name)
         || is_condition(name)
+}
+
+/// How many letters have to be changed, left out or added to make one name of the other.
+pub(crate) fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, a) in a.chars().enumerate() {
+        let mut diagonal = i;
+        row[0] = i + 1;
+        for (j, b) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registers_are_told_from_other_names() {
+        let named = |width, number| Some(Register { width, number });
+        assert_eq!(Register::parse("x19"), named('x', 19));
+        assert_eq!(Register::parse("wzr"), named('w', 31));
+        assert_eq!(Register::parse("q31"), named('q', 31));
+        for name in ["x31", "x07", "w", "xs", "v32", "", "\u{e9}1", "x+1"] {
+            assert_eq!(Register::parse(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn distances() {
+        assert_eq!(distance("slot", "slot"), 0);
+        assert_eq!(distance("slot", "slto"), 2);
+        assert_eq!(distance("locals", "locls"), 1);
+        assert_eq!(distance("", "abc"), 3);
+    }
 }

@@ -1,8 +1,10 @@
 //! The kinds of operands.
 
-use proc_macro2::{Ident, Span};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Expr, Token};
+
+use crate::parse::docs;
 
 /// What an operand is declared to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +19,10 @@ pub(crate) enum Kind {
     Logical64,
     Fp8,
     Reg,
-    VReg,
+    /// v0 to v`max`: some instructions have four bits for a register.
+    VReg {
+        max: u8,
+    },
     Call,
     Exit,
     Label,
@@ -29,11 +34,12 @@ impl Kind {
     /// With its article, for messages.
     pub(crate) fn described(self) -> &'static str {
         match self {
-            Kind::Number { .. } => "an immediate",
-            Kind::Logical32 | Kind::Logical64 => "a logical immediate",
-            Kind::Fp8 => "a floating-point immediate",
+            Kind::Number { .. } => "a number",
+            Kind::Logical32 => "a 32-bit mask",
+            Kind::Logical64 => "a 64-bit mask",
+            Kind::Fp8 => "a floating-point number",
             Kind::Reg => "a register",
-            Kind::VReg => "a vector register",
+            Kind::VReg { .. } => "a vector register",
             Kind::Call => "a call",
             Kind::Exit => "an exit",
             Kind::Label => "a label",
@@ -41,65 +47,104 @@ impl Kind {
             Kind::MutLiteral => "a mut literal",
         }
     }
+
+    /// Whether it stands behind `=>`.
+    pub(crate) fn is_reference(self) -> bool {
+        matches!(
+            self,
+            Kind::Call | Kind::Exit | Kind::Label | Kind::Literal | Kind::MutLiteral
+        )
+    }
 }
 
-/// A declared operand.
+/// A declared operand, or a constant that is patched in like one.
+#[derive(Clone)]
 pub(crate) struct Operand {
     pub(crate) docs: Vec<Attribute>,
     pub(crate) name: Ident,
     pub(crate) kind: Kind,
-    /// `in lowest ..= highest`, evaluated once the constants of the block are known.
-    pub(crate) range: Option<(Expr, Expr)>,
-    pub(crate) kind_span: Span,
+    /// Evaluated once the constants of the block are known.
+    pub(crate) range: Option<Range>,
+    /// In expressions the name stands for so many times the value that is patched in.
+    pub(crate) scale: i128,
+    /// Whether it is a constant of the block.
+    pub(crate) is_constant: bool,
+}
+
+/// `in lowest ..= highest`.
+#[derive(Clone)]
+pub(crate) struct Range {
+    pub(crate) lowest: Expr,
+    pub(crate) highest: Expr,
+}
+
+impl Range {
+    /// Reads a range if there is one.
+    pub(crate) fn parse(input: ParseStream<'_>) -> syn::Result<Option<Range>> {
+        if !input.peek(Token![in]) {
+            return Ok(None);
+        }
+        let _: Token![in] = input.parse()?;
+        let at = input.span();
+        // Not as one expression: that would go on behind the `=` of a constant.
+        let lowest = Range::end(input)?;
+        if !input.peek(Token![..=]) || lowest.is_empty() {
+            let message = "a range needs both ends and `..=`: `lowest..=highest`";
+            return Err(error(at, message));
+        }
+        let _: Token![..=] = input.parse()?;
+        let highest = Range::end(input)?;
+        Ok(Some(Range {
+            lowest: syn::parse2(lowest)?,
+            highest: syn::parse2(highest)?,
+        }))
+    }
+
+    /// The tokens up to `..`, `=` or a comma.
+    fn end(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+        let mut end = TokenStream::new();
+        while !(input.is_empty()
+            || input.peek(Token![..])
+            || input.peek(Token![,])
+            || (input.peek(Token![=]) && !input.peek(Token![==])))
+        {
+            end.extend([input.parse::<TokenTree>()?]);
+        }
+        Ok(end)
+    }
 }
 
 impl Parse for Operand {
     fn parse(input: ParseStream<'_>) -> syn::Result<Operand> {
-        let docs = crate::parse::docs(input)?;
+        let docs = docs(input)?;
         let name: Ident = input.parse()?;
         let _: Token![:] = input.parse()?;
-        if input.peek(Token![mut]) {
+        let is_mut = input.peek(Token![mut]);
+        if is_mut {
             let _: Token![mut] = input.parse()?;
-            let kind: Ident = input.parse()?;
-            if kind != "literal" {
-                return Err(syn::Error::new(kind.span(), "only a literal can be `mut`"));
-            }
-            return Ok(Operand {
-                docs,
-                name,
-                kind: Kind::MutLiteral,
-                range: None,
-                kind_span: kind.span(),
-            });
         }
         let kind_name: Ident = input.parse()?;
-        let kind = kind_of(&kind_name)?;
-        let mut range = None;
-        if input.peek(Token![in]) {
-            let _: Token![in] = input.parse()?;
-            let limits: syn::ExprRange = input.parse()?;
-            let Kind::Number { .. } = kind else {
-                return Err(syn::Error::new_spanned(
-                    limits,
-                    "only a number can have a range; write `u12 in 1..=100`",
-                ));
-            };
-            match (&limits.start, &limits.limits, &limits.end) {
-                (Some(start), syn::RangeLimits::Closed(_), Some(end)) => {
-                    range = Some(((**start).clone(), (**end).clone()));
-                }
-                _ => {
-                    let message = "a range needs both ends and `..=`: `lowest..=highest`";
-                    return Err(syn::Error::new_spanned(limits, message));
-                }
+        let kind = match (is_mut, kind_of(&kind_name)?) {
+            (true, Kind::Literal) => Kind::MutLiteral,
+            (true, _) => {
+                let message = "only a literal can be `mut`";
+                return Err(syn::Error::new(kind_name.span(), message));
             }
+            (false, kind) => kind,
+        };
+        let range_span = input.span();
+        let range = Range::parse(input)?;
+        if range.is_some() && !matches!(kind, Kind::Number { .. } | Kind::VReg { .. }) {
+            let message = "only numbers and vector registers can have a range: `u12 in 1..=100`";
+            return Err(syn::Error::new(range_span, message));
         }
         Ok(Operand {
             docs,
             name,
             kind,
             range,
-            kind_span: kind_name.span(),
+            scale: 1,
+            is_constant: false,
         })
     }
 }
@@ -111,7 +156,7 @@ fn kind_of(name: &Ident) -> syn::Result<Kind> {
         "logical64" => Kind::Logical64,
         "fp8" => Kind::Fp8,
         "reg" => Kind::Reg,
-        "vreg" => Kind::VReg,
+        "vreg" => Kind::VReg { max: 31 },
         "call" => Kind::Call,
         "exit" => Kind::Exit,
         "label" => Kind::Label,
@@ -121,26 +166,22 @@ fn kind_of(name: &Ident) -> syn::Result<Kind> {
     Ok(kind)
 }
 
-fn number(text: &str) -> Option<Kind> {
+/// `u1` to `u64` and `i1` to `i64`.
+pub(crate) fn number(text: &str) -> Option<Kind> {
     let (signed, digits) = match text.split_at_checked(1)? {
         ("u", digits) => (false, digits),
         ("i", digits) => (true, digits),
         _ => return None,
     };
-    let bits: u32 = digits.parse().ok().filter(|bits| (1..=64).contains(bits))?;
-    Some(if signed {
-        Kind::Number {
-            signed,
-            min: -(1 << (bits - 1)),
-            max: (1 << (bits - 1)) - 1,
-        }
-    } else {
-        Kind::Number {
-            signed,
-            min: 0,
-            max: (1 << bits) - 1,
-        }
-    })
+    let bits: u32 = digits.parse().ok()?;
+    if !(1..=64).contains(&bits) || bits.to_string() != digits {
+        return None;
+    }
+    let (min, max) = match signed {
+        true => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1),
+        false => (0, (1 << bits) - 1),
+    };
+    Some(Kind::Number { signed, min, max })
 }
 
 fn unknown_kind(name: &Ident) -> syn::Error {
@@ -149,5 +190,9 @@ fn unknown_kind(name: &Ident) -> syn::Error {
          be: `u12 in 1..=100`), logical32, logical64, fp8, reg, vreg, call, exit, label, literal \
          and mut literal"
     );
-    syn::Error::new(name.span(), message)
+    error(name.span(), message)
+}
+
+fn error(span: Span, message: impl std::fmt::Display) -> syn::Error {
+    syn::Error::new(span, message)
 }

@@ -3,18 +3,23 @@
 //! ```text
 //! block     = [ docs [ vis ] "enum" Name ";" ] item*
 //! item      = docs "registers" "{" ( docs name ":" register ),* "}"
-//!           | docs "const" NAME [ ":" type ] "=" expression ";"
+//!           | docs "const" NAME [ ":" ( bits [ "*" step ] [ range ] | type ) ] "=" expression ";"
 //!           | docs "op" Name [ "(" operand,* ")" ] "{" body "}" [ "cold" "{" body "}" ]
-//! operand   = docs name ":" kind [ "in" lowest "..=" highest ]
+//! operand   = docs name ":" kind
+//! kind      = number | "vreg" [ range ] | "reg" | "logical32" | ...
+//! number    = bits [ range ]
+//! bits      = "u1" to "u64" | "i1" to "i64"
+//! range     = "in" lowest "..=" highest
 //! body      = ( ";" statement )*                     as dynasm-rs has it
 //! ```
 
 use proc_macro2::{Ident, Span, TokenStream};
+use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, Token, Visibility, braced, parenthesized};
+use syn::{Attribute, Expr, LitInt, Token, Visibility, braced, parenthesized};
 
-use crate::operand::Operand;
+use crate::operand::{self, Kind, Operand, Range};
 
 /// A `uops!` block.
 pub(crate) struct Block {
@@ -35,6 +40,10 @@ pub(crate) struct Alias {
 /// A number with a name.
 pub(crate) struct Constant {
     pub(crate) name: Ident,
+    /// Where its type is a number's kind.
+    pub(crate) kind: Option<(Kind, Option<Range>)>,
+    /// What all its values are multiples of.
+    pub(crate) step: Option<LitInt>,
     pub(crate) value: Expr,
 }
 
@@ -44,7 +53,13 @@ pub(crate) struct Op {
     pub(crate) name: Ident,
     pub(crate) operands: Vec<Operand>,
     pub(crate) hot: TokenStream,
-    pub(crate) cold: Option<TokenStream>,
+    pub(crate) cold: Option<Cold>,
+}
+
+/// The cold part of a micro-op.
+pub(crate) struct Cold {
+    pub(crate) keyword: Span,
+    pub(crate) body: TokenStream,
 }
 
 mod keyword {
@@ -79,12 +94,17 @@ impl Parse for Block {
         while !input.is_empty() {
             let docs = docs(input)?;
             let ahead = input.lookahead1();
-            if first && (input.peek(Token![pub]) || ahead.peek(Token![enum])) {
+            let is_enum = ahead.peek(Token![enum]) || input.peek(Token![pub]);
+            if is_enum && first {
                 block.docs = docs;
                 block.visibility = input.parse()?;
                 let _: Token![enum] = input.parse()?;
                 block.name = input.parse()?;
                 let _: Token![;] = input.parse()?;
+            } else if is_enum {
+                let message = "the enum comes first in its block, and only once; micro-ops and \
+                               constants take its visibility";
+                return Err(input.error(message));
             } else if ahead.peek(keyword::registers) {
                 let _: keyword::registers = input.parse()?;
                 let inner;
@@ -119,15 +139,36 @@ impl Parse for Constant {
     fn parse(input: ParseStream<'_>) -> syn::Result<Constant> {
         let _: Token![const] = input.parse()?;
         let name = input.parse()?;
+        let (mut kind, mut step) = (None, None);
         if input.peek(Token![:]) {
-            // The type says nothing: constants are numbers without a width.
             let _: Token![:] = input.parse()?;
-            let _: syn::Type = input.parse()?;
+            let number = input
+                .fork()
+                .call(Ident::parse_any)
+                .ok()
+                .and_then(|name| operand::number(&name.to_string()));
+            match number {
+                Some(number) => {
+                    let _: Ident = input.call(Ident::parse_any)?;
+                    if input.peek(Token![*]) {
+                        let _: Token![*] = input.parse()?;
+                        step = Some(input.parse()?);
+                    }
+                    kind = Some((number, Range::parse(input)?));
+                }
+                // The type says nothing: constants are numbers without a width.
+                None => drop(input.parse::<syn::Type>()?),
+            }
         }
         let _: Token![=] = input.parse()?;
         let value = input.parse()?;
         let _: Token![;] = input.parse()?;
-        Ok(Constant { name, value })
+        Ok(Constant {
+            name,
+            kind,
+            step,
+            value,
+        })
     }
 }
 
@@ -146,10 +187,13 @@ impl Op {
         let hot = inner.parse()?;
         let mut cold = None;
         if input.peek(keyword::cold) {
-            let _: keyword::cold = input.parse()?;
+            let keyword: keyword::cold = input.parse()?;
             let inner;
             braced!(inner in input);
-            cold = Some(inner.parse()?);
+            cold = Some(Cold {
+                keyword: keyword.span,
+                body: inner.parse()?,
+            });
         }
         Ok(Op {
             docs,

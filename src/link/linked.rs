@@ -99,11 +99,9 @@ impl LinkedTrace {
     pub fn op_at(&self, offset: u32) -> Option<OpAt<'_>> {
         let known = &self.annotations;
         let word = offset / 4;
-        if known
-            .islands
-            .iter()
-            .any(|i| (i.start..i.end).contains(&word))
-        {
+        let before = known.islands.partition_point(|island| island.start <= word);
+        let island = before.checked_sub(1).map(|last| known.islands[last]);
+        if island.is_some_and(|island| word < island.end) {
             return None;
         }
         match self.part_at(offset)? {

@@ -1,0 +1,182 @@
+//! The struct per micro-op, their enum, and the traits of both.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::operand::{Kind, Operand};
+use crate::parse::Block;
+
+/// The struct per micro-op, and the enum.
+pub(crate) fn types(block: &Block, ops: &[Vec<Operand>]) -> TokenStream {
+    let Block {
+        docs,
+        visibility,
+        name,
+        ..
+    } = block;
+    let derives = quote! {
+        #[derive(
+            ::core::fmt::Debug,
+            ::core::clone::Clone,
+            ::core::marker::Copy,
+            ::core::cmp::PartialEq
+        )]
+    };
+    let mut structs = TokenStream::new();
+    let mut variants = TokenStream::new();
+    for (op, operands) in block.ops.iter().zip(ops) {
+        let op_name = &op.name;
+        let docs = docs_or(&op.docs, || format!("The micro-op `{op_name}`."));
+        let fields = operands.iter().map(|operand| {
+            let docs = docs_or(&operand.docs, || operand_doc(operand));
+            let (name, value) = (&operand.name, value_type(operand.kind));
+            quote!(#docs #visibility #name: #value)
+        });
+        let body = if operands.is_empty() {
+            quote!(;)
+        } else {
+            quote!({ #(#fields),* })
+        };
+        structs.extend(quote! {
+            #docs
+            #derives
+            #visibility struct #op_name #body
+        });
+        variants.extend(quote!(#docs #op_name(#op_name),));
+    }
+    let docs = docs_or(docs, || "The micro-ops of one `uops!` block.".to_owned());
+    quote! {
+        #structs
+        #docs
+        #derives
+        #[allow(dead_code)]
+        #visibility enum #name { #variants }
+    }
+}
+
+fn docs_or(docs: &[syn::Attribute], otherwise: impl FnOnce() -> String) -> TokenStream {
+    if docs.is_empty() {
+        let text = otherwise();
+        quote!(#[doc = #text])
+    } else {
+        quote!(#(#docs)*)
+    }
+}
+
+fn operand_doc(operand: &Operand) -> String {
+    match operand.kind {
+        Kind::Number { min, max, .. } => format!("A number in {min}..={max}."),
+        Kind::Logical32 => "A mask that a 32-bit logical instruction can hold.".into(),
+        Kind::Logical64 => "A mask that a 64-bit logical instruction can hold.".into(),
+        Kind::Fp8 => "A number that `fmov` can hold.".into(),
+        Kind::Reg => "A general-purpose register.".into(),
+        Kind::VReg { .. } => "A vector register.".into(),
+        Kind::Call => "A call target.".into(),
+        Kind::Exit => "A side exit.".into(),
+        Kind::Label => "A place in the trace.".into(),
+        Kind::Literal => "A constant.".into(),
+        Kind::MutLiteral => "A word that can be changed later.".into(),
+    }
+}
+
+fn value_type(kind: Kind) -> TokenStream {
+    match kind {
+        Kind::Number { signed: false, .. } | Kind::Logical64 | Kind::Literal => {
+            quote!(::core::primitive::u64)
+        }
+        Kind::Number { signed: true, .. } => quote!(::core::primitive::i64),
+        Kind::Logical32 => quote!(::core::primitive::u32),
+        Kind::Fp8 => quote!(::core::primitive::f64),
+        Kind::Reg => quote!(::opstitch::Reg),
+        Kind::VReg { .. } => quote!(::opstitch::VReg),
+        Kind::Call => quote!(::opstitch::Target),
+        Kind::Exit => quote!(::opstitch::Exit),
+        Kind::Label => quote!(::opstitch::Label),
+        Kind::MutLiteral => quote!(::opstitch::MutLiteral),
+    }
+}
+
+/// The traits. Without a set, where the block has errors, they are there but do nothing.
+pub(crate) fn implementations(
+    block: &Block,
+    ops: &[Vec<Operand>],
+    set: Option<TokenStream>,
+) -> TokenStream {
+    let Block {
+        name, visibility, ..
+    } = block;
+    let set_value = match set {
+        Some(_) => quote!(&SET),
+        None => quote!(::core::unreachable!()),
+    };
+    let most = ops.iter().map(Vec::len).max().unwrap_or(0);
+    let mut items = TokenStream::new();
+    let mut indices = TokenStream::new();
+    let mut values = TokenStream::new();
+    for (index, (op, operands)) in block.ops.iter().zip(ops).enumerate() {
+        let op_name = &op.name;
+        let count = operands.len();
+        let raw = operands.iter().map(|operand| {
+            let field = &operand.name;
+            quote!(::opstitch::OperandValue::raw(self.#field))
+        });
+        let raw_of_variant = operands.iter().map(|operand| {
+            let field = &operand.name;
+            quote!(::opstitch::OperandValue::raw(op.#field))
+        });
+        let padding = (count..most).map(|_| quote!(0));
+        let binding = if count == 0 { quote!(_) } else { quote!(op) };
+        indices.extend(quote!(#name::#op_name(_) => #index,));
+        values.extend(quote!(
+            #name::#op_name(#binding) => [#(#raw_of_variant,)* #(#padding),*],
+        ));
+        items.extend(quote! {
+            impl ::opstitch::MicroOp for #op_name {
+                type Operands = [::core::primitive::u64; #count];
+                #[inline]
+                fn set(&self) -> &'static ::opstitch::MicroOpSet { #set_value }
+                #[inline]
+                fn index(&self) -> ::core::primitive::usize { #index }
+                #[inline]
+                fn operands(&self) -> [::core::primitive::u64; #count] { [#(#raw),*] }
+            }
+            impl ::core::fmt::Display for #op_name {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    p::write_micro_op(self, f)
+                }
+            }
+            impl ::core::convert::From<#op_name> for #name {
+                fn from(op: #op_name) -> #name { #name::#op_name(op) }
+            }
+        });
+    }
+    if block.ops.is_empty() {
+        return TokenStream::new();
+    }
+    quote! {
+        const _: () = {
+            use ::opstitch::__private as p;
+            #set
+            #items
+            impl ::opstitch::MicroOp for #name {
+                type Operands = [::core::primitive::u64; #most];
+                #[inline]
+                fn set(&self) -> &'static ::opstitch::MicroOpSet { #set_value }
+                #[inline]
+                fn index(&self) -> ::core::primitive::usize { match self { #indices } }
+                #[inline]
+                fn operands(&self) -> [::core::primitive::u64; #most] { match self { #values } }
+            }
+            impl ::core::fmt::Display for #name {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    p::write_micro_op(self, f)
+                }
+            }
+            impl #name {
+                /// All micro-ops of the block.
+                #[allow(dead_code)]
+                #visibility fn micro_ops() -> &'static ::opstitch::MicroOpSet { #set_value }
+            }
+        };
+    }
+}

@@ -1,0 +1,222 @@
+//! References and properties: what the instructions with labels lead to, and how a body ends.
+
+use super::recorder::Relocation;
+use super::{Body, Draft, FIRST_LOCAL, Flaw, Recorder};
+use crate::asm::branch::{self, Field};
+use crate::asm::control::{self, Flow};
+use crate::asm::literal::Load;
+use crate::op::operand::OperandKind;
+use crate::op::template::{Goal, NO_CLOSING, Properties, Reference};
+
+/// dynasm-rs's kind of field of `adr`.
+const ADR: u8 = 6;
+
+/// Whether the template's instruction names something outside its own part.
+const fn is_outside(relocation: Relocation, body: &Body) -> bool {
+    if relocation.label < FIRST_LOCAL {
+        return true;
+    }
+    let local = body.locals[(relocation.label - FIRST_LOCAL) as usize];
+    local.cold != (relocation.word >= body.hot)
+}
+
+const fn field_of(kind: u8) -> Option<Field> {
+    match kind {
+        4 => Some(Field::Imm26),
+        5 => Some(Field::Imm19),
+        8 => Some(Field::Imm14),
+        _ => None,
+    }
+}
+
+/// What a relocation outside its part leads to; `None` where the instruction cannot hold it.
+const fn goal(relocation: Relocation, word: u32, body: &Body) -> Option<Goal> {
+    let Some(field) = field_of(relocation.kind) else {
+        return None;
+    };
+    let load = Load::of(word);
+    if relocation.label >= FIRST_LOCAL {
+        return if load.is_none() {
+            Some(Goal::OtherPart(field))
+        } else {
+            None
+        };
+    }
+    let jumps = load.is_none();
+    let far = matches!(field, Field::Imm26);
+    match body.operands[relocation.label as usize].kind {
+        OperandKind::Call if far => Some(Goal::Call),
+        OperandKind::Exit if jumps && !branch::is_bl(word) => Some(Goal::Exit(field)),
+        OperandKind::Label if jumps => Some(Goal::Label(field)),
+        OperandKind::Literal => match load {
+            Some(Load::Q) | None => None,
+            Some(load) => Some(Goal::Literal(load)),
+        },
+        OperandKind::MutLiteral => match load {
+            Some(Load::Q) | None => None,
+            Some(_) => Some(Goal::MutLiteral),
+        },
+        _ => None,
+    }
+}
+
+/// Notes the references, and writes the displacements of branches within a part.
+pub(super) const fn bake<const W: usize, const R: usize, const H: usize, const T: usize>(
+    draft: &mut Draft<W, H, R, T>,
+    recorded: &Recorder<W, R>,
+    body: &Body,
+) {
+    let (mut r, mut len) = (0, 0);
+    while r < recorded.relocation_count {
+        let relocation = recorded.relocations[r];
+        let at = relocation.word;
+        let cold = at >= body.hot;
+        let start = if cold { body.hot } else { 0 };
+        if is_outside(relocation, body) {
+            let Some(goal) = goal(relocation, draft.words[at], body) else {
+                draft.flaw = Some((Flaw::Relocation, r));
+                return;
+            };
+            draft.references[len] = Reference {
+                word: (at - start) as u16,
+                argument: if relocation.label < FIRST_LOCAL {
+                    relocation.label
+                } else {
+                    body.locals[(relocation.label - FIRST_LOCAL) as usize].word
+                },
+                goal,
+            };
+            len += 1;
+            if cold {
+                draft.template.cold_references += 1;
+            } else {
+                draft.template.hot_references += 1;
+            }
+        } else {
+            let local = body.locals[(relocation.label - FIRST_LOCAL) as usize];
+            let words = local.word as i64 - (at - start) as i64;
+            let word = draft.words[at];
+            draft.words[at] = match field_of(relocation.kind) {
+                Some(field) => field.with_displacement(word, words),
+                // The displacement in bytes; its two lowest bits, elsewhere in the word, are zero.
+                None if relocation.kind == ADR => word | (words as u32 & 0x7_ffff) << 5,
+                None => {
+                    draft.flaw = Some((Flaw::Relocation, r));
+                    return;
+                }
+            };
+        }
+        r += 1;
+    }
+}
+
+/// Finds out what the micro-op does, and leaves a closing jump to the continuation.
+pub(super) const fn derive_properties<
+    const W: usize,
+    const H: usize,
+    const R: usize,
+    const T: usize,
+>(
+    draft: &mut Draft<W, H, R, T>,
+    body: &Body,
+) {
+    let mut p = Properties::empty();
+    let total = body.hot + body.cold;
+    // What the words say.
+    let mut w = 0;
+    while w < total {
+        if matches!(control::flow(draft.words[w]), Flow::Call) || branch::is_bl(draft.words[w]) {
+            p = p.union(Properties::CALLS);
+        }
+        w += 1;
+    }
+    let (mut hot_ends_labelled, mut cold_ends_labelled) = (false, false);
+    let mut l = 0;
+    while l < body.locals.len() {
+        let local = body.locals[l];
+        if local.cold {
+            cold_ends_labelled |= local.word as usize == body.cold;
+        } else {
+            hot_ends_labelled |= local.word as usize == body.hot;
+        }
+        l += 1;
+    }
+    let mut falls = true;
+    if body.hot > 0 && !hot_ends_labelled {
+        match control::flow(draft.words[body.hot - 1]) {
+            Flow::Next | Flow::Call => {}
+            Flow::Leaves => {
+                falls = false;
+                p = p.union(Properties::ENDS_TRACE);
+            }
+            Flow::Jump => falls = false,
+        }
+    }
+    if body.cold > 0 {
+        p = p.union(Properties::COLD);
+        let last = control::flow(draft.words[total - 1]);
+        if cold_ends_labelled || matches!(last, Flow::Next | Flow::Call) {
+            draft.flaw = Some((Flaw::ColdFallsOffEnd, 0));
+            return;
+        }
+    }
+    // What the references say.
+    let hot_references = draft.template.hot_references as usize;
+    let references = hot_references + draft.template.cold_references as usize;
+    let mut r = 0;
+    while r < references {
+        let reference = draft.references[r];
+        let hot = r < hot_references;
+        let at = if hot { 0 } else { body.hot } + reference.word as usize;
+        match reference.goal {
+            Goal::Call if branch::is_b(draft.words[at]) => {
+                p = p.union(Properties::TAIL_CALLS);
+                if hot && !falls && at + 1 == body.hot {
+                    p = p.union(Properties::ENDS_TRACE);
+                }
+            }
+            Goal::Call => {}
+            Goal::Exit(_) => p = p.union(Properties::EXITS),
+            Goal::Label(_) => {
+                if !branch::is_bl(draft.words[at]) {
+                    p = p.union(Properties::BRANCHES);
+                }
+                // A closing jump is the continuation's business: the slot behind the micro-op
+                // becomes the jump, or nothing where the label is right there.
+                let closes = hot && !falls && at + 1 == body.hot;
+                if closes && branch::is_b(draft.words[at]) {
+                    draft.template.closing = reference.argument as u8;
+                }
+            }
+            Goal::Literal(_) | Goal::MutLiteral => p = p.union(Properties::LOADS),
+            Goal::OtherPart(_) => {}
+        }
+        r += 1;
+    }
+    if falls {
+        p = p.union(Properties::FALLS_THROUGH);
+    }
+    draft.template.properties = p;
+    if draft.template.closing != NO_CLOSING {
+        drop_closing_jump(draft, body);
+    }
+}
+
+/// Takes the last instruction of the hot part away, and its reference, which is the part's last.
+const fn drop_closing_jump<const W: usize, const H: usize, const R: usize, const T: usize>(
+    draft: &mut Draft<W, H, R, T>,
+    body: &Body,
+) {
+    let mut w = body.hot - 1;
+    while w + 1 < W {
+        draft.words[w] = draft.words[w + 1];
+        w += 1;
+    }
+    draft.template.hot_words -= 1;
+    let mut r = draft.template.hot_references as usize - 1;
+    while r + 1 < R {
+        draft.references[r] = draft.references[r + 1];
+        r += 1;
+    }
+    draft.template.hot_references -= 1;
+}

@@ -1,0 +1,5 @@
+opstitch::uops! {
+    op Bad { ; here: ; adrp x0, <here }
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+opstitch::uops! {
+    #[inline]
+    op Bad { ; ret }
+}
+
+fn main() {}

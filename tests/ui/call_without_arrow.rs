@@ -1,0 +1,5 @@
+opstitch::uops! {
+    op Bad(function: call) { ; bl function }
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+opstitch::uops! {
+    op Bad { ; ret }
+    op Bad { ; ret }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+opstitch::uops! {
+    op Bad { ; .align 8 ; ret }
+}
+
+fn main() {}

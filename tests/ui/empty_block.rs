@@ -1,0 +1,5 @@
+opstitch::uops! {
+    registers { stack: x20 }
+}
+
+fn main() {}

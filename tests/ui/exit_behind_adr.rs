@@ -1,0 +1,5 @@
+opstitch::uops! {
+    op Bad(out: exit) { ; adr x0, =>out }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+opstitch::uops! {
+    op Bad { ; ->here: ; ret }
+}
+
+fn main() {}

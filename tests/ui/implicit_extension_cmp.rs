@@ -1,0 +1,5 @@
+opstitch::uops! {
+    op Bad { ; cmp x19, w3 }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+opstitch::uops! {
+    op Bad(top: label) { ; ldr x0, =>top }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+opstitch::uops! {
+    op Bad(value: literal) { ; bl =>value }
+}
+
+fn main() {}

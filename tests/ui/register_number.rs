@@ -1,0 +1,5 @@
+opstitch::uops! {
+    op Bad { ; mov x0, X(40) }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+opstitch::uops! {
+    op Bad(which: reg) { ; mov x0, which }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+opstitch::uops! {
+    op Bad { ; ;let x = 1 ; ret }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+opstitch::uops! {
+    op Bad { ; cbz x0, >done ; mov x0, x1 }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+opstitch::uops! {
+    op Bad(which: vreg) { ; mov x0, X(which) }
+}
+
+fn main() {}
