@@ -111,7 +111,11 @@ fn make_crate() -> PathBuf {
     std::fs::write(directory.join("Cargo.toml"), manifest).unwrap();
     std::fs::write(directory.join("src/main.rs"), MAIN).unwrap();
     // The versions that the workspace is tested with are there already.
-    std::fs::copy(Path::new(root).join("Cargo.lock"), directory.join("Cargo.lock")).unwrap();
+    std::fs::copy(
+        Path::new(root).join("Cargo.lock"),
+        directory.join("Cargo.lock"),
+    )
+    .unwrap();
     directory
 }
 
@@ -134,7 +138,9 @@ fn a_crate_that_depends_on_opstitch_alone_builds_and_runs() {
     // Whoever assembles at run time needs these.
     let program = program.unwrap();
     for name in ["immediate_out_of_range", "VecAssembler", "LabelRegistry"] {
-        let found = program.windows(name.len()).any(|window| window == name.as_bytes());
+        let found = program
+            .windows(name.len())
+            .any(|window| window == name.as_bytes());
         assert!(!found, "the program contains {name}");
     }
 }

@@ -35,6 +35,7 @@ impl Name {
 /// One part of a micro-op in the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Block {
+    /// Where its words start, behind the NOP of its invalidation point or its link.
     pub(super) start: u32,
     pub(super) op: Pushed,
     /// The micro-op of the trace, or the exit, that it belongs to.
@@ -202,7 +203,7 @@ impl<'t> Places<'t> {
     fn hot(&self, number: usize) -> Option<Block> {
         let record = self.trace.annotations().hot.get(number)?;
         Some(Block {
-            start: record.at,
+            start: self.behind_nop(record.at),
             op: record.op,
             origin: Origin::Part(number as u32),
             cold: false,
@@ -212,11 +213,16 @@ impl<'t> Places<'t> {
     fn cold(&self, number: usize) -> Option<Block> {
         let &(record, origin) = self.trace.annotations().cold.get(number)?;
         Some(Block {
-            start: record.at,
+            start: self.behind_nop(record.at),
             op: record.op,
             origin,
             cold: self.names_at(record.at).any(|n| n == Name::Cold(origin)),
         })
+    }
+
+    fn behind_nop(&self, at: u32) -> u32 {
+        let own = self.is_linkable(at) || self.points_at(at).next().is_some();
+        at + u32::from(own)
     }
 
     /// The micro-op of a block, and the operands it was pushed with.
@@ -239,7 +245,8 @@ impl<'t> Places<'t> {
     /// Whether the word at `at` is the continuation slot of the block.
     pub(super) fn is_slot(&self, at: u32, block: &Block) -> bool {
         self.op(block).is_some_and(|(op, _)| {
-            at - block.start == Places::part(block).words(op).len() as u32 && !block.cold
+            at.wrapping_sub(block.start) == Places::part(block).words(op).len() as u32
+                && !block.cold
         })
     }
 }

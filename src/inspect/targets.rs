@@ -34,7 +34,7 @@ impl Places<'_> {
     pub(super) fn reference(&self, at: u32, block: &Block) -> Option<(Reference, u64)> {
         let (op, values) = self.op(block)?;
         let mut references = Places::part(block).references(op).iter();
-        let reference = references.find(|r| u32::from(r.word) == at - block.start)?;
+        let reference = references.find(|r| u32::from(r.word) == at.wrapping_sub(block.start))?;
         let value = values.get(usize::from(reference.argument));
         Some((*reference, value.copied().unwrap_or(0)))
     }
@@ -57,7 +57,7 @@ impl Places<'_> {
             let closing = values.get(usize::from(op.template.closing));
             return closing.map_or(Meant::Unknown, |&to| Meant::To(Name::Label(index(to))));
         }
-        let inside = at - block.start < Places::part(block).words(op).len() as u32;
+        let inside = at.wrapping_sub(block.start) < Places::part(block).words(op).len() as u32;
         if inside {
             Meant::Inside
         } else {
@@ -119,7 +119,7 @@ impl Places<'_> {
             && !matches!(meant, Meant::To(_))
         {
             let part = if block.cold { "cold part" } else { "hot part" };
-            return Some(behind(part.to_owned(), to - block.start));
+            return Some(behind(part.to_owned(), to.saturating_sub(block.start)));
         }
         let name = match meant {
             Meant::To(name) if self.names_at(to).any(|other| other == name) => Some(name),
@@ -136,7 +136,7 @@ impl Places<'_> {
             origin if block.cold => Name::Cold(origin).text(),
             _ => return None,
         };
-        (to - block.start < words).then(|| behind(name, to - block.start))
+        (to.wrapping_sub(block.start) < words).then(|| behind(name, to - block.start))
     }
 
     /// What lies outside the code: a trampoline or something of the program's own.

@@ -57,7 +57,7 @@ impl Part {
 impl TraceBuilder {
     /// Writes the continuation slot of the last micro-op, now that the next one follows, and gives the
     /// labels bound in between their place.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn settle(&mut self) -> u32 {
         let follows = match self.open {
             Open::Closed => false,
             Open::Next => true,
@@ -73,22 +73,23 @@ impl TraceBuilder {
             self.emit_nop();
         }
         let slot = self.code.len() as u32 - 1;
-        let only_way = follows && self.binds.is_empty();
+        let only_way = self.binds.is_empty();
         self.settle_binds();
+        let start = self.code.len() as u32;
         if let Some(exit) = self.next_point.take() {
-            let nop = self.options.fall_through == FallThrough::Nop;
-            // The slot serves if it is a NOP that every way to here passes, the entry's if this is the first.
-            let at = match self.op_count {
-                0 if slot == u32::from(self.options.landing_pad) => slot,
-                _ if only_way && nop => slot,
-                _ => {
-                    self.emit_nop();
-                    slot + 1
-                }
-            };
-            self.points.push(Point { at, exit });
+            let entry = self.op_count == 0 && slot == u32::from(self.options.landing_pad);
+            let slot_serves = follows && self.options.fall_through == FallThrough::Nop;
+            // A NOP that every way to here passes serves. Labels lead past it; then there is one behind them too.
+            if entry || (slot_serves && only_way) {
+                self.points.push(Point { at: slot, exit });
+            }
+            if !only_way || !(entry || slot_serves) {
+                self.emit_nop();
+                self.points.push(Point { at: start, exit });
+            }
             self.want(exit);
         }
+        start
     }
 
     /// Writes a NOP that may be patched.

@@ -161,14 +161,15 @@ impl TraceBuilder {
             .check(op, &mut values)
             .and_then(|()| self.make_room(op, part, &values));
         if ready.is_ok() {
-            self.settle();
-            let origin = placed(self, self.code.len() as u32);
-            let at = self.code.len() as u32;
+            // An exit that can be linked starts at its NOP.
+            let at = self.settle();
+            let origin = placed(self, at);
             if self.options.annotate {
                 self.cold_records.push((Record { at, op: pushed }, origin));
             }
             if part == Part::Hot {
-                cold_part = self.note_cold_part(op, pushed, at, origin);
+                let hot = self.code.len() as u32;
+                cold_part = self.note_cold_part(op, pushed, hot, origin);
             }
             self.emit(op, part, cold_part, &values);
         }

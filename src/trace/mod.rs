@@ -316,12 +316,12 @@ impl TraceBuilder {
                 return Err(error);
             }
         };
-        self.settle();
-        let at = self.code.len() as u32;
+        let at = self.settle();
         if self.options.annotate {
             self.records.push(Record { at, op: pushed });
         }
-        let cold_part = self.note_cold_part(op, pushed, at, Origin::Part(self.op_count));
+        let hot = self.code.len() as u32;
+        let cold_part = self.note_cold_part(op, pushed, hot, Origin::Part(self.op_count));
         self.emit(op, emit::Part::Hot, cold_part, values);
         self.op_count += 1;
         self.last = Some(pushed);
@@ -424,10 +424,9 @@ impl TraceBuilder {
     }
 
     /// Makes the place in front of the micro-op that is pushed next an invalidation point: when the trace is
-    /// invalidated, a NOP there becomes a branch to `exit`. In front of the first micro-op it is the entry,
-    /// which has a NOP in any case; elsewhere it is the fall-through NOP if nothing else leads
-    /// here, and a NOP of its own behind the labels otherwise. A second call for the same place
-    /// replaces the first.
+    /// invalidated, a NOP there becomes a branch to `exit`. In front of the first micro-op it is the NOP
+    /// of the entry, elsewhere the fall-through NOP. Where labels are bound too, there is one more NOP behind
+    /// them: every round of a loop passes it. A second call for the same place replaces the first.
     ///
     /// # Errors
     /// [`Error::Foreign`] or [`Error::Finished`].
