@@ -1,0 +1,779 @@
+//! Every error by name: what causes it, what it says, and that the builder goes on as if nothing had
+//! happened.
+
+use opstitch::{
+    Error, FallThrough, MicroOp, MicroOpSet, Options, Reach, Reg, Target, TraceBuilder,
+};
+
+opstitch::uops! {
+    op Add(n: u12) { ; add x0, x0, n }
+    op Offset(n: i9) { ; ldur x0, [x1, n] }
+    op Step(n: u12 in 1..=100) { ; add x0, x0, n }
+    op Mask(mask: logical64) { ; and x0, x0, mask }
+    op NarrowMask(mask: logical32) { ; and w0, w0, mask }
+    op Float(value: fp8) { ; fmov d0, value }
+    op Clear(register: reg) { ; mov X(register), xzr }
+    op Word(value: literal) { ; ldr w0, =>value }
+    op Cell(cell: mut literal) { ; ldr x0, =>cell }
+    op Guard(out: exit) { ; cbz x0, =>out }
+    op Skip(to: label) { ; tbz x0, 0, =>to }
+    op Jump(to: label) { ; b =>to }
+    op Call(function: call) { ; bl =>function }
+    op Long(to: label) {
+        ; tbz x0, 0, =>to
+        ; mov x0, 1
+        ; mov x0, 2
+        ; mov x0, 3
+        ; mov x0, 4
+        ; mov x0, 5
+    }
+    op Return { ; ret }
+}
+
+/// What `add x0, x0, 1 ; ret` is linked to. A trace that had an error in its middle must be the same.
+fn plain() -> Vec<u8> {
+    let mut builder = TraceBuilder::new();
+    builder.push(Add { n: 1 }).unwrap();
+    finished(&mut builder)
+}
+
+fn finished(builder: &mut TraceBuilder) -> Vec<u8> {
+    builder.push(Return).unwrap();
+    let trace = builder.finish().unwrap();
+    trace.link(0x1_0000).unwrap().bytes().to_vec()
+}
+
+/// What `call` is refused with, in the middle of a trace that comes out as if it had never been called.
+fn refused<T: std::fmt::Debug>(call: impl FnOnce(&mut TraceBuilder) -> Result<T, Error>) -> Error {
+    let mut builder = TraceBuilder::new();
+    builder.push(Add { n: 1 }).unwrap();
+    let error = call(&mut builder).unwrap_err();
+    assert_eq!(builder.len(), 1);
+    assert_eq!(finished(&mut builder), plain(), "after {error}");
+    error
+}
+
+#[track_caller]
+fn says(error: Error, message: &str) {
+    assert_eq!(error.to_string(), message, "{error:?}");
+}
+
+#[test]
+fn operand_out_of_range_names_op_operand_value_and_range() {
+    let error = refused(|b| b.push(Add { n: 4096 }));
+    assert_eq!(
+        error,
+        Error::OperandOutOfRange {
+            op: "Add",
+            operand: "n",
+            value: 4096,
+            min: 0,
+            max: 4095,
+        }
+    );
+    says(
+        error,
+        "Add: n=4096 is outside 0..=4095; choose a micro-op with a wider operand",
+    );
+    says(
+        refused(|b| b.push(Offset { n: -257 })),
+        "Offset: n=-257 is outside -256..=255; choose a micro-op with a wider operand",
+    );
+    for n in [0, 101, u64::MAX] {
+        says(
+            refused(|b| b.push(Step { n })),
+            &format!("Step: n={n} is outside 1..=100; choose a micro-op with a wider operand"),
+        );
+    }
+    says(
+        refused(|b| b.push(Word { value: 1 << 32 })),
+        "Word: value=4294967296 is outside 0..=4294967295; choose a micro-op with a wider operand",
+    );
+}
+
+#[test]
+fn an_operand_of_the_enum_is_checked_like_that_of_the_struct() {
+    let by_struct = refused(|b| b.push(Add { n: 5000 }));
+    let by_enum = refused(|b| b.push(Op::from(Add { n: 5000 })));
+    let by_reference = refused(|b| b.push(&Op::from(Add { n: 5000 })));
+    assert_eq!(by_struct, by_enum);
+    assert_eq!(by_struct, by_reference);
+}
+
+#[test]
+fn the_platform_register_is_refused() {
+    let error = refused(|b| b.push(Clear { register: Reg(18) }));
+    assert!(matches!(error, Error::PlatformRegister { .. }), "{error:?}");
+    says(
+        error,
+        "Clear: register=x18 belongs to the platform; use x0 to x17 or x19 to x30",
+    );
+}
+
+#[test]
+fn register_31_and_those_that_do_not_exist_are_refused() {
+    for register in [31, 32, 40, 255] {
+        says(
+            refused(|b| {
+                b.push(Clear {
+                    register: Reg(register),
+                })
+            }),
+            &format!(
+                "Clear: register={register} is outside 0..=30; choose a micro-op with a wider operand"
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_mask_or_number_that_no_immediate_holds_is_not_encodable() {
+    says(
+        refused(|b| b.push(Mask { mask: 0x1234 })),
+        "Mask: mask=0x1234 is no 64-bit logical immediate; load it as a `literal` instead",
+    );
+    for mask in [0, u64::MAX] {
+        let error = refused(|b| b.push(Mask { mask }));
+        assert!(matches!(error, Error::NotEncodable { .. }), "{error:?}");
+    }
+    says(
+        refused(|b| b.push(NarrowMask { mask: 5 })),
+        "NarrowMask: mask=0x5 is no 32-bit logical immediate; load it as a `literal` instead",
+    );
+    says(
+        refused(|b| b.push(Float { value: 0.1 })),
+        "Float: value=0.1 is no 8-bit floating-point immediate; load it as a `literal` instead",
+    );
+}
+
+#[test]
+fn a_call_target_that_is_not_4_aligned_is_refused() {
+    for address in [1, 2, 3, 0x1001, u64::MAX] {
+        let error = Target::new(address).unwrap_err();
+        assert_eq!(error, Error::MisalignedTarget { address });
+        assert_eq!(Target::retargetable(address), Err(error));
+    }
+    says(
+        Target::new(0x1002).unwrap_err(),
+        "call target 0x1002 is not a multiple of 4, so it is no A64 instruction; check where the address comes from",
+    );
+}
+
+#[test]
+fn a_label_of_another_builder_is_refused_wherever_it_is_used() {
+    let to = TraceBuilder::new().label();
+    let error = refused(|b| {
+        b.label();
+        b.push(Jump { to })
+    });
+    assert_eq!(
+        error,
+        Error::Foreign {
+            op: "Jump",
+            operand: "to",
+            what: "label",
+        }
+    );
+    says(
+        error,
+        "Jump: to belongs to another trace; make the label with the builder it is used in",
+    );
+    says(
+        refused(|b| {
+            b.label();
+            b.bind(to)
+        }),
+        "bind: label belongs to another trace; make the label with the builder it is used in",
+    );
+    says(
+        refused(|b| {
+            b.label();
+            b.jump(to)
+        }),
+        "jump: label belongs to another trace; make the label with the builder it is used in",
+    );
+    let error = refused(|b| {
+        b.label();
+        let exit = b.declare_exit();
+        b.define_exit(exit, |code| {
+            code.push(Add { n: 1 })?;
+            code.jump(to)
+        })
+    });
+    assert!(matches!(error, Error::Foreign { .. }), "{error:?}");
+}
+
+#[test]
+fn exits_and_literals_of_another_builder_are_refused() {
+    let mut other = TraceBuilder::new();
+    let (out, cell) = (other.declare_exit(), other.mut_literal(1));
+    says(
+        refused(|b| {
+            b.declare_exit();
+            b.push(Guard { out })
+        }),
+        "Guard: out belongs to another trace; make the exit with the builder it is used in",
+    );
+    says(
+        refused(|b| {
+            b.mut_literal(2);
+            b.push(Cell { cell })
+        }),
+        "Cell: cell belongs to another trace; make the literal with the builder it is used in",
+    );
+    says(
+        refused(|b| {
+            b.declare_exit();
+            b.define_exit(out, |code| code.push(Return))
+        }),
+        "define_exit: exit belongs to another trace; make the exit with the builder it is used in",
+    );
+}
+
+#[test]
+fn handles_from_before_clear_are_refused() {
+    let mut builder = TraceBuilder::new();
+    let (to, out, cell) = (
+        builder.label(),
+        builder.declare_exit(),
+        builder.mut_literal(1),
+    );
+    builder.clear();
+    // The new handles have the old ones' numbers.
+    builder.label();
+    builder.declare_exit();
+    builder.mut_literal(1);
+    builder.push(Add { n: 1 }).unwrap();
+    let refused = [
+        builder.push(Jump { to }),
+        builder.bind(to),
+        builder.push(Guard { out }),
+        builder.push(Cell { cell }),
+        builder.invalidation_point(out),
+    ];
+    for result in refused {
+        assert!(matches!(result, Err(Error::Foreign { .. })), "{result:?}");
+    }
+    assert_eq!(finished(&mut builder), plain());
+}
+
+#[test]
+fn a_label_is_bound_once() {
+    let error = refused(|b| {
+        let label = b.bind_new()?;
+        b.bind(label)
+    });
+    assert_eq!(error, Error::LabelBoundTwice { label: 0 });
+    says(
+        error,
+        "label 0 is bound already; make a new label for the second place",
+    );
+    let mut builder = TraceBuilder::new();
+    let label = builder.bind_new().unwrap();
+    builder.push(Add { n: 1 }).unwrap();
+    assert_eq!(
+        builder.bind(label),
+        Err(Error::LabelBoundTwice { label: 0 })
+    );
+    assert_eq!(finished(&mut builder), plain());
+}
+
+#[test]
+fn a_label_that_is_used_must_be_bound() {
+    let mut builder = TraceBuilder::new();
+    builder.label();
+    let to = builder.label();
+    builder.push(Skip { to }).unwrap();
+    builder.push(Return).unwrap();
+    let error = builder.finish().map(drop).unwrap_err();
+    assert_eq!(error, Error::LabelNeverBound { label: 1 });
+    says(
+        error,
+        "label 1 is used but never bound; call `bind` where it belongs",
+    );
+    // It can be mended.
+    builder.bind(to).unwrap();
+    builder.push(Return).unwrap();
+    assert!(builder.finish().is_ok());
+}
+
+#[test]
+fn a_label_that_is_never_used_need_not_be_bound() {
+    let mut builder = TraceBuilder::new();
+    builder.label();
+    builder.push(Add { n: 1 }).unwrap();
+    assert_eq!(finished(&mut builder), plain());
+}
+
+#[test]
+fn an_exit_that_is_used_must_have_code() {
+    let mut builder = TraceBuilder::new();
+    let out = builder.declare_exit();
+    builder.push(Guard { out }).unwrap();
+    builder.push(Return).unwrap();
+    let error = builder.finish().map(drop).unwrap_err();
+    assert_eq!(error, Error::ExitWithoutCode { exit: 0 });
+    says(
+        error,
+        "exit 0 is used but has no code; give it at least one micro-op with `define_exit`",
+    );
+    let empty = builder.define_exit(out, |_| Ok(()));
+    assert_eq!(empty, Err(Error::ExitWithoutCode { exit: 0 }));
+    builder.define_exit(out, |code| code.push(Return)).unwrap();
+    assert!(builder.finish().is_ok());
+}
+
+#[test]
+fn an_exit_has_its_code_once() {
+    let error = refused(|b| {
+        let exit = b.exit([Return])?;
+        b.define_exit(exit, |code| code.push(Return))
+    });
+    assert_eq!(error, Error::ExitDefinedTwice { exit: 0 });
+    says(
+        error,
+        "exit 0 has its code already; declare a new exit for other code",
+    );
+}
+
+#[test]
+fn an_exit_must_not_fall_off_its_end() {
+    let error = refused(|b| b.exit([Add { n: 1 }, Add { n: 2 }]));
+    assert_eq!(error, Error::ExitFallsOffEnd { exit: 0, op: "Add" });
+    says(
+        error,
+        "exit 0 falls off its end after Add; end it with a micro-op that leaves the trace, or with `jump`",
+    );
+}
+
+#[test]
+fn the_error_of_an_exits_closure_comes_out() {
+    let error = refused(|b| {
+        let exit = b.declare_exit();
+        b.define_exit(exit, |code| {
+            code.push(Word { value: 7 })?;
+            code.push(Add { n: 1 << 20 })
+        })
+    });
+    assert!(matches!(error, Error::OperandOutOfRange { op: "Add", .. }));
+}
+
+#[test]
+fn a_trace_must_not_fall_off_its_end() {
+    let mut builder = TraceBuilder::new();
+    builder.push(Add { n: 1 }).unwrap();
+    let error = builder.finish().map(drop).unwrap_err();
+    assert_eq!(error, Error::FallsOffEnd { op: "Add" });
+    says(
+        error,
+        "the trace falls off its end after Add; end it with a micro-op that leaves the trace, or with `jump`",
+    );
+    assert_eq!(finished(&mut builder), plain());
+}
+
+#[test]
+fn a_label_behind_the_last_micro_op_is_no_place_to_go_to() {
+    // By a branch, by a closing jump, by `jump`, from an exit; with cold code and without. What is cold
+    // comes behind the label, but is not what it stands for.
+    let ends: [fn(&mut TraceBuilder, opstitch::Label) -> Result<(), Error>; 4] = [
+        |b, to| b.push(Skip { to }),
+        |b, to| b.push(Jump { to }),
+        |b, to| {
+            b.push(Add { n: 1 })?;
+            b.jump(to)
+        },
+        |b, to| {
+            let out = b.exit([Op::from(Add { n: 3 }), Op::from(Jump { to })])?;
+            b.push(Guard { out })
+        },
+    ];
+    for (number, end) in ends.into_iter().enumerate() {
+        for cold in [false, true] {
+            let build = |fail: bool| {
+                let mut builder = TraceBuilder::new();
+                let to = builder.label();
+                let out = builder.exit([Return]).unwrap();
+                if cold {
+                    builder.push(Guard { out }).unwrap();
+                }
+                end(&mut builder, to).unwrap();
+                if number % 3 == 0 {
+                    builder.push(Return).unwrap();
+                }
+                builder.bind(to).unwrap();
+                for _ in 0..if fail { 2 } else { 0 } {
+                    let error = builder.finish().map(drop).unwrap_err();
+                    assert!(
+                        matches!(error, Error::FallsOffEnd { .. }),
+                        "{number}, {cold}: {error:?}"
+                    );
+                }
+                finished(&mut builder)
+            };
+            assert_eq!(build(true), build(false), "{number}, {cold}");
+        }
+    }
+}
+
+#[test]
+fn a_label_behind_the_last_micro_op_does_no_harm_unused() {
+    let mut builder = TraceBuilder::new();
+    builder.push(Add { n: 1 }).unwrap();
+    builder.push(Return).unwrap();
+    let label = builder.bind_new().unwrap();
+    let linked = builder.finish().unwrap().link(0x1_0000).unwrap();
+    assert_eq!(linked.bytes(), plain());
+    assert_eq!(builder.bind(label), Err(Error::Finished));
+}
+
+#[test]
+fn an_empty_trace_cannot_be_finished_or_redirected() {
+    let mut builder = TraceBuilder::new();
+    assert_eq!(builder.finish().map(drop), Err(Error::Empty));
+    let label = builder.label();
+    assert_eq!(builder.jump(label), Err(Error::Empty));
+    says(
+        Error::Empty,
+        "the trace has no micro-op yet; push one first",
+    );
+    builder.push(Add { n: 1 }).unwrap();
+    assert_eq!(finished(&mut builder), plain());
+}
+
+#[test]
+fn a_jump_needs_a_micro_op_that_goes_on() {
+    let behind = |op: Op| {
+        let mut builder = TraceBuilder::new();
+        let label = builder.label();
+        builder.push(op).unwrap();
+        builder.jump(label)
+    };
+    says(
+        behind(Return.into()).unwrap_err(),
+        "Return does not go on to a next micro-op, so there is nothing to redirect; leave `jump` out",
+    );
+    let mut builder = TraceBuilder::new();
+    let to = builder.bind_new().unwrap();
+    builder.push(Jump { to }).unwrap();
+    assert_eq!(
+        builder.jump(to),
+        Err(Error::NothingToRedirect { op: "Jump" })
+    );
+    // Behind another jump, behind a label.
+    builder.clear();
+    let to = builder.bind_new().unwrap();
+    builder.push(Add { n: 1 }).unwrap();
+    builder.bind_new().unwrap();
+    assert_eq!(
+        builder.jump(to),
+        Err(Error::NothingToRedirect { op: "Add" })
+    );
+    builder.clear();
+    let to = builder.bind_new().unwrap();
+    builder.push(Add { n: 1 }).unwrap();
+    builder.jump(to).unwrap();
+    assert_eq!(
+        builder.jump(to),
+        Err(Error::NothingToRedirect { op: "Add" })
+    );
+}
+
+#[test]
+fn an_exits_jump_needs_a_micro_op_that_goes_on() {
+    let mut builder = TraceBuilder::new();
+    let (label, exit) = (builder.label(), builder.declare_exit());
+    let results = [
+        builder.define_exit(exit, |code| code.jump(label)),
+        builder.define_exit(exit, |code| {
+            code.push(Return)?;
+            code.jump(label)
+        }),
+        builder.define_exit(exit, |code| {
+            code.push(Add { n: 1 })?;
+            code.jump(label)?;
+            code.jump(label)
+        }),
+        builder.define_exit(exit, |code| {
+            code.push(Add { n: 1 })?;
+            code.jump(label)?;
+            code.push(Return)
+        }),
+    ];
+    let expected = [
+        Error::ExitWithoutCode { exit: 0 },
+        Error::NothingToRedirect { op: "Return" },
+        Error::NothingToRedirect { op: "Add" },
+        Error::NothingToRedirect { op: "Return" },
+    ];
+    assert_eq!(results, expected.map(Err));
+}
+
+fn short(test: u32, literal: u32) -> TraceBuilder {
+    let reach = Reach::default().test(test).unwrap();
+    let reach = reach.literal(literal).unwrap();
+    TraceBuilder::with_options(Options::new().reach(reach))
+}
+
+#[test]
+fn a_micro_op_that_is_too_long_for_its_branches_is_refused() {
+    let mut builder = short(24, 1 << 20);
+    let to = builder.label();
+    builder.push(Add { n: 1 }).unwrap();
+    let error = builder.push(Long { to }).unwrap_err();
+    assert!(matches!(error, Error::OpTooLong { .. }), "{error:?}");
+    says(
+        error,
+        "Long is too long for its branches: an instruction in it reaches 20 bytes, and what it refers to cannot come nearer than 36; move the branch to the end or split the micro-op",
+    );
+    builder.push(Skip { to }).unwrap();
+    builder.bind(to).unwrap();
+    builder.push(Return).unwrap();
+    assert!(builder.finish().is_ok());
+}
+
+#[test]
+fn a_trace_that_is_too_long_for_its_branches_is_refused_and_can_be_mended() {
+    let reach = Reach::default().jump(64).unwrap();
+    let mut builder = TraceBuilder::with_options(Options::new().reach(reach));
+    let to = builder.label();
+    builder.push(Jump { to }).unwrap();
+    for _ in 0..20 {
+        builder.push(Add { n: 1 }).unwrap();
+    }
+    builder.bind(to).unwrap();
+    builder.push(Return).unwrap();
+    let error = builder.finish().map(drop).unwrap_err();
+    assert!(matches!(error, Error::TraceTooLong { .. }), "{error:?}");
+    says(
+        error,
+        "the trace is too long: an instruction would have to reach over 164 bytes, and it reaches 64; split the trace",
+    );
+    builder.clear();
+    builder.push(Add { n: 1 }).unwrap();
+    assert_eq!(finished(&mut builder), plain());
+}
+
+#[test]
+fn a_call_that_does_not_reach_its_trampoline_is_refused() {
+    let reach = Reach::default().jump(64).unwrap();
+    let mut builder = TraceBuilder::with_options(Options::new().reach(reach));
+    let function = Target::new(0x1_0000_0000).unwrap();
+    builder.push(Call { function }).unwrap();
+    for _ in 0..20 {
+        builder.push(Add { n: 1 }).unwrap();
+    }
+    builder.push(Return).unwrap();
+    let trace = builder.finish().unwrap();
+    let error = trace.link(0x1_0000).map(drop).unwrap_err();
+    assert_eq!(
+        error,
+        Error::TraceTooLong {
+            distance: 172,
+            reach: 64,
+        }
+    );
+    assert_eq!(trace.linked_len(0x1_0000), Err(error));
+}
+
+#[test]
+fn a_changeable_literal_out_of_reach_is_refused() {
+    let mut builder = short(32 << 10, 64);
+    let (cell, another) = (builder.mut_literal(1), builder.mut_literal(2));
+    builder.push(Cell { cell }).unwrap();
+    for _ in 0..40 {
+        builder.push(Add { n: 1 }).unwrap();
+    }
+    let before = builder.len();
+    let error = builder.push(Cell { cell }).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::LiteralOutOfReach {
+                op: "Cell",
+                operand: "cell",
+                distance: 300..,
+                reach: 64
+            }
+        ),
+        "{error:?}"
+    );
+    assert!(error.to_string().ends_with(
+        "and a literal load reaches 64; it has one word only, so use another `mut literal` there"
+    ));
+    assert_eq!(builder.len(), before);
+    builder.push(Cell { cell: another }).unwrap();
+    builder.push(Return).unwrap();
+    assert!(builder.finish().is_ok());
+}
+
+#[test]
+fn a_finished_trace_cannot_be_changed() {
+    let mut builder = TraceBuilder::new();
+    let (label, declared) = (builder.label(), builder.declare_exit());
+    builder.push(Add { n: 1 }).unwrap();
+    let bytes = finished(&mut builder);
+    let refused = [
+        builder.push(Return),
+        builder.bind(label),
+        builder.bind_new().map(drop),
+        builder.jump(label),
+        builder.exit([Return]).map(drop),
+        builder.linkable_exit([Return]).map(drop),
+        builder.define_exit(declared, |code| code.push(Return)),
+        builder.invalidation_point(declared),
+    ];
+    for result in refused {
+        assert_eq!(result, Err(Error::Finished));
+    }
+    says(
+        Error::Finished,
+        "the trace is finished; call `clear` before building the next one",
+    );
+    // Handles can still be made; they change nothing.
+    builder.label();
+    builder.declare_exit();
+    builder.mut_literal(3);
+    let linked = builder.finish().unwrap().link(0x1_0000).unwrap();
+    assert_eq!(linked.bytes(), bytes);
+    builder.clear();
+    builder.push(Add { n: 1 }).unwrap();
+    assert_eq!(finished(&mut builder), plain());
+}
+
+#[test]
+fn a_reach_is_a_multiple_of_4_between_16_and_what_the_architecture_gives() {
+    let reach = Reach::default();
+    for bytes in [0, 4, 12, 17, 18, (32 << 10) + 4, u32::MAX] {
+        let error = reach.test(bytes).unwrap_err();
+        let max = 32 << 10;
+        assert!(
+            matches!(error, Error::InvalidReach { bytes: b, max: m, .. } if (b, m) == (bytes, max)),
+            "{error:?}"
+        );
+    }
+    says(
+        reach.conditional(2 << 20).unwrap_err(),
+        "a reach of 2097152 bytes for conditional branches is not a multiple of 4 between 16 and 1048576; choose one",
+    );
+    assert!(reach.literal((1 << 20) + 4).is_err());
+    assert!(reach.jump((128 << 20) + 4).is_err());
+    for bytes in [16, 20, 32 << 10] {
+        assert!(reach.test(bytes).is_ok());
+    }
+    assert!(reach.jump(128 << 20).is_ok());
+}
+
+#[test]
+fn a_trace_is_linked_to_a_multiple_of_8_with_room_behind() {
+    let mut builder = TraceBuilder::new();
+    builder.push(Add { n: 1 }).unwrap();
+    builder.push(Return).unwrap();
+    let trace = builder.finish().unwrap();
+    for address in [1, 4, 0x1_0004, u64::MAX, u64::MAX - 7, u64::MAX - 15] {
+        let invalid = Error::InvalidAddress {
+            address,
+            alignment: 8,
+            length: 16,
+        };
+        assert_eq!(trace.link(address).map(drop), Err(invalid.clone()));
+        assert_eq!(trace.linked_len(address), Err(invalid.clone()));
+        assert_eq!(trace.link_into(address, &mut [0; 16]), Err(invalid));
+    }
+    says(
+        trace.link(0x1_0004).map(drop).unwrap_err(),
+        "a trace cannot be linked to 0x10004: it must be a multiple of 8 and leave room for 16 bytes below 2^64; choose another address",
+    );
+    for address in [0, 8, u64::MAX - 23] {
+        assert!(trace.link(address).is_ok(), "{address:#x}");
+    }
+}
+
+#[test]
+fn a_destination_has_the_length_of_the_linked_trace() {
+    let mut builder = TraceBuilder::new();
+    builder.push(Add { n: 1 }).unwrap();
+    builder.push(Return).unwrap();
+    let trace = builder.finish().unwrap();
+    for actual in [0, 15, 17, 20] {
+        let mut to = vec![0xaa; actual];
+        let error = trace.link_into(0, &mut to).unwrap_err();
+        assert_eq!(
+            error,
+            Error::WrongLength {
+                expected: 16,
+                actual,
+            }
+        );
+        assert!(to.iter().all(|&byte| byte == 0xaa), "it was written to");
+    }
+    says(
+        trace.link_into(0, &mut [0; 20]).unwrap_err(),
+        "the linked trace has 16 bytes, and the destination 20; ask `linked_len` first",
+    );
+}
+
+/// What nobody should write: micro-ops that their set does not have, or with too few operands.
+struct Forged(usize, Vec<u64>);
+
+impl MicroOp for Forged {
+    type Operands = Vec<u64>;
+
+    fn set(&self) -> &'static MicroOpSet {
+        Add { n: 0 }.set()
+    }
+
+    fn index(&self) -> usize {
+        self.0
+    }
+
+    fn operands(&self) -> Vec<u64> {
+        self.1.clone()
+    }
+}
+
+#[test]
+fn a_micro_op_that_the_macro_has_not_written_can_be_wrong_but_not_fatal() {
+    let skip = Skip {
+        to: TraceBuilder::new().label(),
+    }
+    .index();
+    let call = Call {
+        function: Target::new(0).unwrap(),
+    }
+    .index();
+    for (index, operands) in [
+        (usize::MAX, vec![]),
+        (1 << 16, vec![]),
+        (0, vec![]),
+        (skip, vec![]),
+        (skip, vec![0]),
+        (skip, vec![u64::MAX]),
+        (0, vec![u64::MAX; 9]),
+    ] {
+        refused(|b| b.push(Forged(index, operands)));
+    }
+    // A target's low bits are no address.
+    let mut builder = TraceBuilder::new();
+    builder.push(Forged(call, vec![u64::MAX])).unwrap();
+    builder.push(Return).unwrap();
+    assert!(builder.finish().unwrap().link(0).is_ok());
+}
+
+#[test]
+fn an_error_in_an_elided_trace_leaves_no_trace_either() {
+    let options = Options::new().fall_through(FallThrough::Elide);
+    let build = |errors: bool| {
+        let mut builder = TraceBuilder::with_options(options);
+        let to = builder.label();
+        for n in 0..10 {
+            builder.push(Skip { to }).unwrap();
+            if errors {
+                builder.push(Add { n: 4096 + n }).unwrap_err();
+                builder.finish().map(drop).unwrap_err();
+            }
+        }
+        builder.bind(to).unwrap();
+        finished(&mut builder)
+    };
+    assert_eq!(build(true), build(false));
+}

@@ -1,0 +1,288 @@
+//! What only shows in traces as long as they get: limits that are errors and not panics, and work that
+//! must not grow with the square of the length.
+//!
+//! The bounds on time are what a debug build on a slow machine needs many times over. Quadratic work
+//! would take hours.
+
+use std::time::{Duration, Instant};
+
+use opstitch::{Error, Exit, FallThrough, Options, Statistics, Target, TraceBuilder};
+
+opstitch::uops! {
+    op Add(n: u12) { ; add x0, x0, n }
+    op Return { ; ret }
+    op Leave(id: u16) { ; movz x0, id ; br x28 }
+    op Zero(to: label) { ; cbz x1, =>to }
+    op Test(to: label) { ; tbz x1, 0, =>to }
+    op Jump(to: label) { ; b =>to }
+    op Guard(out: exit) { ; cbnz x1, =>out }
+    op Call(function: call) { ; bl =>function }
+    op Load(value: literal) { ; ldr x9, =>value }
+}
+
+mod long {
+    /// `$body`, doubled for each 2.
+    macro_rules! repeat {
+        ([$($body:tt)*]) => {
+            opstitch::uops! {
+                /// 512 instructions.
+                op Block { $($body)* }
+            }
+        };
+        (# [] [$($body:tt)*]) => { repeat!([$($body)*]); };
+        (# [$two:literal $($twos:literal)*] [$($body:tt)*]) => {
+            repeat!(# [$($twos)*] [$($body)* $($body)*]);
+        };
+    }
+    repeat!(# [2 2 2 2 2 2 2 2 2] [; add x2, x2, 1]);
+}
+use long::Block;
+
+const ADDRESS: u64 = 0x1_0000_0000;
+
+/// As many as there would be, or fewer where every access is checked.
+fn many(number: u32) -> u32 {
+    if std::env::var_os("OPSTITCH_ASAN").is_some() {
+        number / 10
+    } else {
+        number
+    }
+}
+
+fn elide() -> TraceBuilder {
+    let options = Options::new().fall_through(FallThrough::Elide);
+    TraceBuilder::with_options(options.annotate(false))
+}
+
+#[track_caller]
+fn finish(builder: &mut TraceBuilder) -> Statistics {
+    let trace = builder.finish().unwrap();
+    let mut bytes = vec![0; trace.linked_len(ADDRESS).unwrap()];
+    trace.link_into(ADDRESS, &mut bytes).unwrap()
+}
+
+/// Fails where `work` takes longer than work that grows with the length.
+#[track_caller]
+fn in_time<T>(work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = work();
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(60), "it took {took:?}");
+    result
+}
+
+#[test]
+fn a_trace_ends_where_a_branch_could_not_span_it() {
+    if std::env::var_os("OPSTITCH_ASAN").is_some() {
+        return;
+    }
+    // With and without something that an island in front of the end would have to serve.
+    for pending in [false, true] {
+        let mut builder = elide();
+        let to = builder.bind_new().unwrap();
+        let out = builder.exit([Return]).unwrap();
+        let blocks = (128 << 20) / 4 / 512 - 1;
+        for _ in 0..blocks {
+            builder.push(Block).unwrap();
+        }
+        if pending {
+            builder.push(Guard { out }).unwrap();
+        }
+        assert!(builder.push(Block).is_err());
+        let mut more = 0;
+        let error = loop {
+            match builder.push(Add { n: 1 }) {
+                Ok(()) => more += 1,
+                Err(error) => break error,
+            }
+        };
+        let Error::TraceTooLong { distance, reach } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(reach, 128 << 20);
+        assert!((u64::from(reach)..u64::from(reach) + 64).contains(&distance));
+        assert!((490..512).contains(&more), "{more}");
+        // The closing jump takes the slot that was kept for it.
+        assert!(builder.push(Return).is_err());
+        builder.jump(to).unwrap();
+        let trace = builder.finish().map(|trace| trace.hot_len());
+        if pending {
+            // No room for the exit, and none for a veneer.
+            assert!(matches!(trace, Err(Error::TraceTooLong { .. })), "{trace:?}");
+        } else {
+            assert_eq!(trace, Ok((2 + 512 * blocks + more) * 4));
+        }
+        builder.clear();
+        builder.push(Return).unwrap();
+        assert_eq!(finish(&mut builder).hot, 8);
+    }
+}
+
+#[test]
+fn a_jump_over_more_than_b_reaches_is_found_when_the_trace_is_finished() {
+    if std::env::var_os("OPSTITCH_ASAN").is_some() {
+        return;
+    }
+    // From cold code at the very end, back to the start.
+    let mut builder = elide();
+    let to = builder.bind_new().unwrap();
+    let out = builder.exit([Jump { to }]).unwrap();
+    for _ in 0..(128 << 20) / 4 / 512 - 1 {
+        builder.push(Block).unwrap();
+    }
+    builder.push(Guard { out }).unwrap();
+    builder.push(Return).unwrap();
+    let back = builder.finish().map(|trace| trace.cold_len());
+    assert_eq!(back, Ok(4));
+}
+
+#[test]
+fn calls_of_more_targets_than_a_trampolines_load_reaches_over_are_an_error() {
+    // A trampoline is two words and so is its literal: the first is as far from its own as all of them
+    // are long.
+    let most = (1 << 20) / 8 - 1;
+    let mut builder = elide();
+    for n in 0..most {
+        let function = Target::new(n * 4).unwrap();
+        builder.push(Call { function }).unwrap();
+    }
+    builder.push(Return).unwrap();
+    let address = 1 << 40;
+    let trace = builder.finish().unwrap();
+    let linked = trace.link(address).unwrap();
+    assert_eq!(linked.far_targets().len() as u64, most);
+    for extra in 1..4 {
+        builder.clear();
+        for n in 0..most + extra {
+            let function = Target::new(n * 4).unwrap();
+            builder.push(Call { function }).unwrap();
+        }
+        builder.push(Return).unwrap();
+        let trace = builder.finish().unwrap();
+        let linked = trace.link(address).map(drop);
+        assert!(
+            matches!(
+                linked,
+                Err(Error::TraceTooLong { distance: 0x10_0000.., reach: 0x10_0000 })
+            ),
+            "{extra}: {linked:?}"
+        );
+        // Where they are near, no trampoline is needed.
+        assert!(trace.link(0x100_0000).is_ok());
+    }
+}
+
+#[test]
+fn a_million_labels_at_one_place_take_no_time() {
+    let number = many(1_000_000);
+    let statistics = in_time(|| {
+        let mut builder = elide();
+        let labels: Vec<_> = (0..number).map(|_| builder.label()).collect();
+        for &to in &labels {
+            builder.push(Jump { to }).unwrap();
+        }
+        for &label in &labels {
+            builder.bind(label).unwrap();
+        }
+        builder.push(Return).unwrap();
+        finish(&mut builder)
+    });
+    // All but the last are branches.
+    assert_eq!(statistics.hot, (number as usize + 1) * 4);
+}
+
+#[test]
+fn a_million_conditional_branches_to_one_label_far_away_take_no_time() {
+    for back in [true, false] {
+        let number = many(1_000_000) as usize;
+        let statistics = in_time(|| {
+            let mut builder = elide();
+            let to = builder.label();
+            if back {
+                builder.bind(to).unwrap();
+            }
+            for n in 0..number {
+                if n % 2 == 0 {
+                    builder.push(Zero { to }).unwrap();
+                } else {
+                    builder.push(Test { to }).unwrap();
+                }
+            }
+            if !back {
+                builder.bind(to).unwrap();
+            }
+            builder.push(Return).unwrap();
+            finish(&mut builder)
+        });
+        // One veneer serves all that reach it.
+        let per_island = number * 4 / statistics.islands.max(1) * 8;
+        assert!(per_island > 8 << 10, "{statistics:?}");
+    }
+}
+
+#[test]
+fn a_million_different_literals_take_no_time() {
+    let number = many(1_000_000) as usize;
+    let statistics = in_time(|| {
+        let mut builder = elide();
+        for n in 0..number as u64 {
+            let value = 0x1234_0000_0000_0000 | n;
+            builder.push(Load { value }).unwrap();
+        }
+        builder.push(Return).unwrap();
+        finish(&mut builder)
+    });
+    let words = (statistics.islands + statistics.literals) / 8;
+    assert!((number..number + number / 100).contains(&words), "{words}");
+}
+
+#[test]
+fn a_chain_of_exits_each_of_which_leads_to_the_one_before_takes_no_time() {
+    let number = many(300_000);
+    let statistics = in_time(|| {
+        let mut builder = elide();
+        let mut out = builder.exit([Leave { id: 0 }]).unwrap();
+        for id in 1..number {
+            let id = u64::from(id % 65536);
+            let next: [Op; 2] = [Guard { out }.into(), Leave { id }.into()];
+            out = builder.exit(next).unwrap();
+        }
+        builder.push(Guard { out }).unwrap();
+        builder.push(Return).unwrap();
+        finish(&mut builder)
+    });
+    assert_eq!(statistics.cold, (3 * number as usize - 1) * 4);
+}
+
+#[test]
+fn a_million_equal_exits_are_one_and_take_no_time() {
+    let statistics = in_time(|| {
+        let mut builder = elide();
+        let exits: Vec<Exit> = (0..many(1_000_000))
+            .map(|_| builder.exit([Leave { id: 3 }]).unwrap())
+            .collect();
+        builder.push(Guard { out: exits[0] }).unwrap();
+        builder.push(Guard { out: exits[exits.len() - 1] }).unwrap();
+        builder.push(Return).unwrap();
+        finish(&mut builder)
+    });
+    assert_eq!(statistics.cold, 8);
+}
+
+#[test]
+fn failing_to_finish_again_and_again_costs_what_finishing_costs() {
+    let number = many(20_000);
+    in_time(|| {
+        let mut builder = elide();
+        let to = builder.label();
+        for n in 0..number {
+            builder.push(Zero { to }).unwrap();
+            if n % (number / 100) == 0 {
+                assert!(builder.finish().is_err());
+            }
+        }
+        builder.bind(to).unwrap();
+        builder.push(Return).unwrap();
+        finish(&mut builder)
+    });
+}

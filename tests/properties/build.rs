@@ -1,0 +1,125 @@
+//! From a program to a trace, through the public interface.
+
+use opstitch::{Error, LinkedTrace, TraceBuilder};
+
+use crate::program::{Item, Program, When};
+use crate::step::{Handles, Op, Step};
+
+/// What is called between any two calls of the builder, with the micro-ops that it has by then.
+pub(crate) type Between<'n> = &'n mut dyn FnMut(&mut TraceBuilder, &Handles, &[Item]);
+
+/// Pushes a whole program, without finishing it. A micro-op that is too long for the reach, or too
+/// far from a changeable literal, is left out of the program; the builder goes on as if it had never
+/// been asked.
+pub(crate) fn stitch(
+    program: &mut Program,
+    builder: &mut TraceBuilder,
+    between: Between<'_>,
+) -> Handles {
+    let mut handles = Handles {
+        labels: (0..program.labels).map(|_| builder.label()).collect(),
+        exits: Vec::new(),
+        cells: program
+            .cells
+            .iter()
+            .map(|&v| builder.mut_literal(v))
+            .collect(),
+        targets: program.settings.targets().to_vec(),
+    };
+    let mut undefined: Vec<(When, usize)> = Vec::new();
+    for (index, exit) in program.exits.iter().enumerate() {
+        between(builder, &handles, &[]);
+        handles.exits.push(if exit.linkable {
+            builder.declare_linkable_exit()
+        } else {
+            builder.declare_exit()
+        });
+        match exit.when {
+            When::First => define(program, index, builder, &handles),
+            when => undefined.push((when, index)),
+        }
+    }
+    let (mut kept, mut left_out) = (Vec::new(), None);
+    for (number, &item) in program.items.iter().enumerate() {
+        undefined.retain(|&(when, index)| {
+            let now = when == When::Item(number);
+            if now {
+                define(program, index, builder, &handles);
+                between(builder, &handles, &kept);
+            }
+            !now
+        });
+        between(builder, &handles, &kept);
+        // What costs fuel, and could not be had, is not for free.
+        let unpaid = matches!(left_out.take(), Some(Item::Step(Step::Spend { .. })));
+        if unpaid && !matches!(item, Item::Bind(_)) && number + 1 < program.items.len() {
+            continue;
+        }
+        let done = match item {
+            Item::Bind(label) => builder.bind(handles.labels[label]),
+            Item::Jump(label) => builder.jump(handles.labels[label]),
+            Item::Step(step) => push(builder, step, &handles),
+        };
+        match (done, item) {
+            (Ok(()), _) => kept.push(item),
+            // The jump is behind a micro-op that was left out.
+            (Err(Error::NothingToRedirect { .. } | Error::Empty), Item::Jump(_)) => {}
+            (Err(error), Item::Step(_)) if is_short_reach(&error) => left_out = Some(item),
+            (Err(error), _) => panic!("{item:?}: {error}"),
+        }
+    }
+    program.items = kept;
+    between(builder, &handles, &program.items);
+    for (_, index) in undefined {
+        define(program, index, builder, &handles);
+        between(builder, &handles, &program.items);
+    }
+    handles
+}
+
+fn push(builder: &mut TraceBuilder, step: Step, handles: &Handles) -> Result<(), Error> {
+    match step.op(handles) {
+        Op::Alpha(op) => builder.push(op),
+        Op::Beta(op) => builder.push(op),
+    }
+}
+
+fn define(program: &Program, index: usize, builder: &mut TraceBuilder, handles: &Handles) {
+    let exit = &program.exits[index];
+    let defined = builder.define_exit(handles.exits[index], |code| {
+        for step in &exit.steps {
+            match step.op(handles) {
+                Op::Alpha(op) => code.push(op),
+                Op::Beta(op) => code.push(op),
+            }?;
+        }
+        exit.jump
+            .map_or(Ok(()), |label| code.jump(handles.labels[label]))
+    });
+    defined.unwrap_or_else(|error| panic!("exit {index}: {error}"));
+}
+
+/// Whether an error is one that a short reach can cause.
+pub(crate) fn is_short_reach(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::OpTooLong { .. } | Error::TraceTooLong { .. } | Error::LiteralOutOfReach { .. }
+    )
+}
+
+/// Builds and links a program. It loses the micro-ops that the reach is too short for.
+///
+/// # Errors
+/// If the reach is too short for the whole; any other error is a failure of the test.
+pub(crate) fn link(program: &mut Program) -> Result<(LinkedTrace, Handles), Error> {
+    let mut builder = TraceBuilder::with_options(program.settings.options());
+    let handles = stitch(program, &mut builder, &mut |_, _, _| {});
+    let linked = builder
+        .finish()
+        .and_then(|trace| trace.link(program.settings.address));
+    match linked {
+        Ok(linked) => Ok((linked, handles)),
+        Err(error) if is_short_reach(&error) => Err(error),
+        Err(error) => panic!("{error}"),
+    }
+}

@@ -1,0 +1,195 @@
+//! Random programs, and what must hold for each.
+//!
+//! `OPSTITCH_CASES` sets how many there are of each kind (2,000; 200 under AddressSanitizer).
+
+mod atomic;
+mod build;
+mod decode;
+#[cfg(not(target_arch = "aarch64"))]
+mod machine;
+mod model;
+mod ops;
+mod program;
+mod step;
+mod structure;
+
+use std::cell::{Cell, RefCell};
+
+use opstitch::{Error, Statistics, TraceBuilder};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+
+use atomic::Trouble;
+use model::State;
+use program::{FULL_REACH, Program, Settings, long_program, program};
+use step::POLICIES;
+
+fn cases() -> u32 {
+    let number = std::env::var("OPSTITCH_CASES").ok();
+    let asan = std::env::var_os("OPSTITCH_ASAN").is_some();
+    match number.map(|number| number.parse()) {
+        Some(number) => number.expect("OPSTITCH_CASES is a number"),
+        None if asan => 200,
+        None => 2_000,
+    }
+}
+
+fn runner() -> TestRunner {
+    TestRunner::new(Config {
+        cases: cases(),
+        failure_persistence: None,
+        max_shrink_iters: 5_000,
+        ..Config::default()
+    })
+}
+
+fn state(program: &Program) -> State {
+    let targets = program.settings.targets();
+    State {
+        r: program.registers,
+        memory: [1, 2, 4, 8, 16, 1 << 20, u64::MAX, 0],
+        fuel: program.fuel,
+        cells: program.cells.clone(),
+        targets: targets.iter().map(|target| target.address()).collect(),
+        calls: Vec::new(),
+    }
+}
+
+#[cfg(not(target_arch = "aarch64"))]
+#[test]
+fn a_trace_does_what_its_micro_ops_do_one_by_one() {
+    let emulator = opstitch_emulator::Emulator::new().expect("there is an emulator");
+    let emulator = RefCell::new(emulator);
+    let (ran, refused, steps) = (Cell::new(0), Cell::new(0), Cell::new(0));
+    let result = runner().run(&program(50), |mut program| {
+        let Ok((linked, handles)) = build::link(&mut program) else {
+            refused.set(refused.get() + 1);
+            return Ok(());
+        };
+        ran.set(ran.get() + 1);
+        let fail = |message: String| {
+            TestCaseError::fail(format!("{message}\n{}", program.listing(&linked)))
+        };
+        let checked = if program.settings.annotate {
+            structure::check(&program, &linked, &handles)
+        } else {
+            structure::check_sections(&linked)
+        };
+        checked.map_err(fail)?;
+        let (mut expected, mut actual) = (state(&program), state(&program));
+        let left = model::run(&program, &mut expected);
+        let ended = machine::run(&mut emulator.borrow_mut(), &linked, &program, &mut actual);
+        let ended = ended.map_err(|error| fail(error.to_string()))?;
+        if (ended, &actual) != (left, &expected) {
+            return Err(fail(format!(
+                "left with {ended:#x}, not {left:#x}\n{actual:x?}\ninstead of\n{expected:x?}"
+            )));
+        }
+        steps.set(steps.get() + program.items.len());
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+    let (ran, refused) = (ran.get(), refused.get());
+    println!("{ran} ran, {refused} refused, {} items", steps.get());
+    assert!(refused * 5 < ran, "only {ran} ran, {refused} were refused");
+}
+
+#[test]
+fn every_reference_leads_where_it_should() {
+    let (ran, refused) = (Cell::new(0), Cell::new(0));
+    let result = runner().run(&program(300), |mut program| {
+        program.settings.annotate = true;
+        let Ok((linked, handles)) = build::link(&mut program) else {
+            refused.set(refused.get() + 1);
+            return Ok(());
+        };
+        ran.set(ran.get() + 1);
+        structure::check(&program, &linked, &handles).map_err(|message| {
+            TestCaseError::fail(format!("{message}\n{}", program.listing(&linked)))
+        })
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+    let (ran, refused) = (ran.get(), refused.get());
+    println!("{ran} ran, {refused} refused");
+    assert!(refused * 3 < ran, "only {ran} ran, {refused} were refused");
+}
+
+/// The bytes of a program, built by a builder that has been used before, or what is wrong.
+fn bytes(program: &Program, builder: &mut TraceBuilder, trouble: Option<u64>) -> Outcome {
+    let mut program = program.clone();
+    let mut trouble = trouble.map(Trouble::new);
+    build::stitch(&mut program, builder, &mut |builder, handles, items| {
+        if let Some(trouble) = &mut trouble {
+            trouble.make(builder, handles, items);
+        }
+    });
+    let trace = builder.finish()?;
+    let address = program.settings.address;
+    let linked = trace.link(address)?;
+    let mut bytes = vec![0; trace.linked_len(address)?];
+    let statistics = trace.link_into(address, &mut bytes)?;
+    assert_eq!(
+        (bytes.as_slice(), statistics),
+        (linked.bytes(), linked.statistics())
+    );
+    // Once more is the same.
+    assert_eq!(builder.finish()?.link(address)?.bytes(), bytes);
+    Ok((bytes, statistics))
+}
+
+type Outcome = Result<(Vec<u8>, Statistics), Error>;
+
+#[test]
+fn what_is_refused_changes_nothing() {
+    let input = (program(60), any::<u64>());
+    let result = runner().run(&input, |(program, seed)| {
+        let options = program.settings.options();
+        let plain = bytes(&program, &mut TraceBuilder::with_options(options), None);
+        let mut builder = TraceBuilder::with_options(options);
+        let troubled = bytes(&program, &mut builder, Some(seed));
+        prop_assert_eq!(&plain, &troubled, "with errors in between");
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn a_builder_that_was_cleared_is_as_good_as_new() {
+    let input = (program(60), program(60), any::<u64>(), any::<bool>());
+    let result = runner().run(&input, |(first, mut second, seed, annotate)| {
+        let options = first.settings.options();
+        second.settings = first.settings;
+        let fresh = bytes(&second, &mut TraceBuilder::with_options(options), None);
+        let mut used = TraceBuilder::with_options(options);
+        let _ = bytes(&first, &mut used, Some(seed));
+        used.clear();
+        prop_assert_eq!(&fresh, &bytes(&second, &mut used, None), "after `clear`");
+        let mut plainer = TraceBuilder::with_options(options.annotate(annotate));
+        prop_assert_eq!(
+            &fresh,
+            &bytes(&second, &mut plainer, None),
+            "annotated or not"
+        );
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// Long enough for islands of every kind at the reach of the architecture.
+#[test]
+fn a_trace_of_a_million_micro_ops_is_sound() {
+    let long = if cases() < 2_000 { 200_000 } else { 1_000_000 };
+    for (fall_through, steps) in POLICIES.into_iter().zip([long, 200_000]) {
+        let settings = Settings {
+            fall_through,
+            reach: FULL_REACH,
+            annotate: true,
+            address: 0x1_0000_0000,
+        };
+        let mut program = long_program(steps, settings);
+        let (linked, handles) = build::link(&mut program).expect("the reach is long enough");
+        assert!(program.items.len() > steps, "micro-ops were left out");
+        assert!(linked.statistics().islands > steps / 2);
+        structure::check(&program, &linked, &handles).unwrap_or_else(|wrong| panic!("{wrong}"));
+    }
+}
