@@ -215,8 +215,7 @@ fn a_million_conditional_branches_to_one_label_far_away_take_no_time() {
             finish(&mut builder)
         });
         // One veneer serves all that reach it.
-        let per_island = number * 4 / statistics.islands.max(1) * 8;
-        assert!(per_island > 8 << 10, "{statistics:?}");
+        assert!(statistics.islands < number * 4 / 100, "{statistics:?}");
     }
 }
 

@@ -35,6 +35,9 @@ pub struct LinkedTrace {
     /// The changeable literals' words in the pool or in islands, in bytes, by their numbers.
     mutables: Vec<Option<u32>>,
     tag: u32,
+    /// As [`Trace::link_sites`] and [`Trace::points`] say.
+    link_sites: Vec<(u32, u32)>,
+    points: Vec<(u32, u32)>,
     statistics: Statistics,
     annotations: Annotations,
 }
@@ -54,6 +57,8 @@ impl LinkedTrace {
             far: plan.far.iter().map(|&(target, _)| target).collect(),
             mutables: trace.mutable_words(pool),
             tag: trace.tag(),
+            link_sites: trace.link_sites().collect(),
+            points: trace.points().collect(),
             annotations: trace.annotations(),
         }
     }
@@ -136,13 +141,27 @@ impl LinkedTrace {
         &self.far
     }
 
+    /// The tag of the handles that belong to the trace.
+    pub(crate) fn tag(&self) -> u32 {
+        self.tag
+    }
+
+    /// The exits that can be linked, and where their NOPs are, in bytes.
+    pub(crate) fn link_sites(&self) -> &[(u32, u32)] {
+        &self.link_sites
+    }
+
+    /// The invalidation points: their NOPs, and the exits' code, in bytes.
+    pub(crate) fn points(&self) -> &[(u32, u32)] {
+        &self.points
+    }
+
     #[cfg(feature = "inspect")]
     pub(crate) fn annotations(&self) -> &Annotations {
         &self.annotations
     }
 
     /// Where the words of the changeable literals are, in bytes, by their numbers.
-    #[cfg(feature = "inspect")]
     pub(crate) fn mutable_words(&self) -> &[Option<u32>] {
         &self.mutables
     }

@@ -21,7 +21,7 @@
 
 use std::marker::PhantomData;
 
-use super::install::InstalledTrace;
+use super::InstalledTrace;
 
 /// A value that fits a general-purpose register.
 ///

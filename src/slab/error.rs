@@ -52,11 +52,34 @@ pub enum SlabError {
         /// The longest hole, in bytes.
         longest: usize,
     },
+    /// A trace without a landing pad, for a guarded slab.
+    #[error(
+        "the slab is guarded, and the trace has no landing pad; build it with `Options::landing_pad`"
+    )]
+    NoLandingPad,
     /// This process is a fork of the one that made the slab and shares its memory.
     #[error(
         "this process is a fork and shares the slab's memory with its parent, which would see every change; make a slab of its own here"
     )]
     Forked,
+    /// A trace that was linked to another address than the one reserved for it.
+    #[error(
+        "the trace is linked to {linked:#x}, and the room for it is at {reserved:#x}; link it to that address"
+    )]
+    WrongAddress {
+        /// Where the trace is linked to.
+        linked: u64,
+        /// Where the room for it is.
+        reserved: u64,
+    },
+    /// A retargetable target in a trace that brings its own trampolines.
+    #[error(
+        "{address:#x} is retargetable, and the trace was linked with a trampoline of its own for it; install it with `Slab::install`"
+    )]
+    OwnTrampoline {
+        /// The target's address.
+        address: u64,
+    },
     /// A trace of another slab.
     #[error("the trace is installed in another slab; links do not cross slabs")]
     ForeignTrace,

@@ -43,6 +43,7 @@ struct Node {
 
 /// The free and used blocks of a slab.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct Heap {
     nodes: Vec<Node>,
     /// Nodes that stand for no block.
@@ -108,49 +109,80 @@ impl Heap {
         self.free
     }
 
-    /// The longest block that could be taken.
+    /// The longest block that [`take`](Heap::take) would find.
     pub(crate) fn longest(&self) -> u32 {
         let Some(power) = self.powers.checked_ilog2() else {
             return 0;
         };
         let step = self.steps[power as usize].ilog2();
-        let mut node = self.heads[power as usize][step as usize];
-        let mut longest = 0;
-        while node != NONE {
-            longest = longest.max(self.nodes[node as usize].len);
-            node = self.nodes[node as usize].next;
-        }
-        longest
+        let looked_at = self.looked_at((power as usize, step as usize));
+        let lengths = looked_at.map(|node| self.nodes[node as usize].len);
+        lengths.max().unwrap_or(0)
+    }
+
+    /// The blocks of a class that are looked at when there is no larger class.
+    fn looked_at(&self, (power, step): (usize, usize)) -> impl Iterator<Item = u32> {
+        let some = |node: u32| (node != NONE).then_some(node);
+        let first = some(self.heads[power][step]);
+        std::iter::successors(first, move |&node| some(self.nodes[node as usize].next)).take(LOOKS)
     }
 
     /// Takes `len` granules; `None` if no hole is that long.
     pub(crate) fn take(&mut self, len: u32) -> Option<Block> {
-        let node = self.find(len.max(1))?;
-        self.delist(node);
-        let Node {
-            start, len: found, ..
-        } = self.nodes[node as usize];
         let len = len.max(1);
-        if found > len {
-            let after = self.nodes[node as usize].after;
-            let rest = self.new_node(Node {
-                start: start + len,
-                len: found - len,
-                before: node,
-                after,
-                previous: NONE,
-                next: NONE,
-                free: false,
-            });
-            self.nodes[node as usize].len = len;
-            self.nodes[node as usize].after = rest;
-            if after != NONE {
-                self.nodes[after as usize].before = rest;
-            }
+        // What is longer than the heap has no class.
+        let node = (len <= self.free).then(|| self.find(len)).flatten()?;
+        self.delist(node);
+        if let Some(rest) = self.split(node, len) {
             self.enlist(rest);
         }
         self.free -= len;
+        let start = self.nodes[node as usize].start;
         Some(Block { node, start, len })
+    }
+
+    /// Gives back what of a block is behind its first `len` granules, which are at least one.
+    pub(crate) fn shrink(&mut self, block: &mut Block, len: u32) {
+        let len = len.max(1);
+        if let Some(node) = self.split(block.node, len) {
+            let Node {
+                start, len: rest, ..
+            } = self.nodes[node as usize];
+            block.len = len;
+            self.give(Block {
+                node,
+                start,
+                len: rest,
+            });
+        }
+    }
+
+    /// Cuts what is behind the first `len` granules off a block that is in no list.
+    fn split(&mut self, node: u32, len: u32) -> Option<u32> {
+        let Node {
+            start,
+            len: whole,
+            after,
+            ..
+        } = self.nodes[node as usize];
+        if whole <= len {
+            return None;
+        }
+        let rest = self.new_node(Node {
+            start: start + len,
+            len: whole - len,
+            before: node,
+            after,
+            previous: NONE,
+            next: NONE,
+            free: false,
+        });
+        self.nodes[node as usize].len = len;
+        self.nodes[node as usize].after = rest;
+        if after != NONE {
+            self.nodes[after as usize].before = rest;
+        }
+        Some(rest)
     }
 
     /// Gives a block back.
@@ -184,16 +216,8 @@ impl Heap {
                 return Some(self.heads[power][self.steps[power].trailing_zeros() as usize]);
             }
         }
-        let (power, step) = class(len);
-        let mut node = self.heads[power][step];
-        for _ in 0..LOOKS {
-            if node == NONE || self.nodes[node as usize].len >= len {
-                break;
-            }
-            node = self.nodes[node as usize].next;
-        }
-        let fits = node != NONE && self.nodes[node as usize].len >= len;
-        fits.then_some(node)
+        let mut looked_at = self.looked_at(class(len));
+        looked_at.find(|&node| self.nodes[node as usize].len >= len)
     }
 
     /// Lets `first` take in `second`, which follows it.
@@ -256,115 +280,7 @@ impl Heap {
         self.nodes[index as usize] = node;
         index
     }
-
-    /// Tests the invariants.
-    #[cfg(test)]
-    fn check(&self) {
-        let mut listed = std::collections::HashSet::new();
-        for power in 0..POWERS {
-            assert_eq!(self.powers >> power & 1 != 0, self.steps[power] != 0);
-            for step in 0..STEPS as usize {
-                let mut node = self.heads[power][step];
-                assert_eq!(self.steps[power] >> step & 1 != 0, node != NONE);
-                while node != NONE {
-                    let this = self.nodes[node as usize];
-                    assert!(this.free && class(this.len) == (power, step));
-                    assert!(listed.insert(node));
-                    node = this.next;
-                }
-            }
-        }
-        let mut node = (0..self.nodes.len() as u32)
-            .find(|&n| self.is_block(n) && self.nodes[n as usize].start == 0)
-            .expect("a block starts at 0");
-        let (mut at, mut free, mut last_free, mut before) = (0, 0, false, NONE);
-        while node != NONE {
-            let this = self.nodes[node as usize];
-            assert_eq!((this.start, this.before), (at, before));
-            assert!(this.len > 0 && !(last_free && this.free));
-            assert_eq!(this.free, listed.remove(&node));
-            free += if this.free { this.len } else { 0 };
-            (at, last_free, before) = (at + this.len, this.free, node);
-            node = this.after;
-        }
-        assert_eq!((at, free, listed.len()), (self.len, self.free, 0));
-    }
-
-    #[cfg(test)]
-    fn is_block(&self, node: u32) -> bool {
-        let mut unused = self.unused;
-        while unused != NONE {
-            if unused == node {
-                return false;
-            }
-            unused = self.nodes[unused as usize].next;
-        }
-        true
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn classes_are_ordered_and_hold_their_lengths() {
-        let mut last = (0, 0);
-        for len in 1..100_000 {
-            let (power, step) = class(len);
-            assert!((power, step) >= last, "{len}");
-            last = (power, step);
-            let (fit_power, fit_step) = class_that_fits(len);
-            // Every shorter block lies in a class before.
-            assert!(class(len - 1) < (fit_power, fit_step) || len == 1, "{len}");
-        }
-    }
-
-    #[test]
-    fn a_full_heap_gives_everything_and_takes_it_back() {
-        let mut heap = Heap::new(1000);
-        let blocks: Vec<_> = (0..1000).map(|_| heap.take(1).unwrap()).collect();
-        assert_eq!(heap.take(1), None);
-        blocks.into_iter().rev().for_each(|block| heap.give(block));
-        heap.check();
-        assert_eq!(heap.longest(), 1000);
-        assert_eq!(heap.take(1001), None);
-        assert_eq!(heap.take(1000).map(|b| (b.start, b.len)), Some((0, 1000)));
-        assert_eq!(heap.longest(), 0);
-    }
-
-    proptest! {
-        /// Against a model that marks every granule.
-        #[test]
-        fn blocks_never_overlap(steps in prop::collection::vec((any::<bool>(), 0u32..200, any::<prop::sample::Index>()), 1..300)) {
-            let mut heap = Heap::new(4096);
-            let mut taken = vec![false; 4096];
-            let mut blocks: Vec<Block> = Vec::new();
-            for (take, len, which) in steps {
-                if take || blocks.is_empty() {
-                    let before = heap.longest();
-                    match heap.take(len) {
-                        Some(block) => {
-                            prop_assert_eq!(block.len, len.max(1));
-                            for granule in block.start..block.start + block.len {
-                                prop_assert!(!std::mem::replace(&mut taken[granule as usize], true));
-                            }
-                            blocks.push(block);
-                        }
-                        None => prop_assert!(before < len.max(1) * 17 / 16 + 1),
-                    }
-                } else {
-                    let block = blocks.swap_remove(which.index(blocks.len()));
-                    for granule in block.start..block.start + block.len {
-                        taken[granule as usize] = false;
-                    }
-                    heap.give(block);
-                }
-                heap.check();
-            }
-            let free = taken.iter().filter(|t| !**t).count();
-            prop_assert_eq!(heap.free_granules() as usize, free);
-        }
-    }
-}
+mod tests;

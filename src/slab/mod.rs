@@ -32,115 +32,50 @@
 //! 3. Memory is changed under the lock, and only if this process is not a fork that shares it.
 //! 4. What an error is returned for has not happened.
 
+mod batch;
 pub(crate) mod cache;
 mod call;
 mod error;
 mod heap;
 mod install;
+mod installed;
+mod options;
 mod os;
 mod patch;
 mod pins;
+mod reclaim;
+mod reserve;
 mod trampolines;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use batch::{Batch, Pending};
 pub use call::{Argument, Entry, EntryFn};
 pub use error::{Mapping, SlabError};
-pub use install::{Batch, InstalledTrace, Literal, Pending, TraceId};
+pub use install::TraceId;
+pub use installed::{InstalledTrace, Literal};
+pub use options::{Distance, Granule, SlabOptions, SlabStatistics};
 pub use patch::Invalidated;
+pub use reclaim::{Pin, Reclaimed};
+pub use reserve::Reservation;
 
 use crate::asm::branch::Field;
-use heap::{Block, Heap};
-use install::TraceState;
+use heap::Heap;
+use install::Slot;
 use os::{ForkGuard, Region};
 use pins::Epochs;
+use reclaim::Retired;
 use trampolines::Trampolines;
 use writer::Writer;
 
 /// How far `bl` reaches, in bytes, and so the largest slab: from any of its words to any other.
 pub(crate) const JUMP_REACH: usize = Field::Imm26.reach() as usize;
-
-/// The size of the blocks that a slab hands out: lengths are rounded up to a multiple.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Granule {
-    /// 16 bytes: the least padding.
-    #[default]
-    Bytes16,
-    /// 32 bytes: entries start at fetch groups of most cores.
-    Bytes32,
-}
-
-impl Granule {
-    const fn bytes(self) -> usize {
-        match self {
-            Granule::Bytes16 => 16,
-            Granule::Bytes32 => 32,
-        }
-    }
-}
-
-/// What a [`Slab`] can be told before it is made.
-#[derive(Debug, Clone, Copy)]
-pub struct SlabOptions {
-    size: usize,
-    granule: Granule,
-    mapping: Option<Mapping>,
-    near: Option<u64>,
-}
-
-impl SlabOptions {
-    /// A slab of `size` bytes, rounded up to the page size: 128 MiB at most.
-    pub fn new(size: usize) -> SlabOptions {
-        SlabOptions {
-            size,
-            granule: Granule::default(),
-            mapping: None,
-            near: None,
-        }
-    }
-
-    /// Sets the size of the blocks.
-    pub fn granule(mut self, granule: Granule) -> SlabOptions {
-        self.granule = granule;
-        self
-    }
-
-    /// Chooses the way to get executable memory. Without it, the best that works is taken.
-    pub fn mapping(mut self, mapping: Mapping) -> SlabOptions {
-        self.mapping = Some(mapping);
-        self
-    }
-
-    /// Sets the address that `bl` should reach from the slab: that of the runtime functions. Without it,
-    /// it is the address of opstitch's own code, which is linked into the same program.
-    pub fn near(mut self, address: u64) -> SlabOptions {
-        self.near = Some(address);
-        self
-    }
-
-    /// Makes the slab.
-    ///
-    /// # Errors
-    /// [`SlabError::InvalidSize`]; [`SlabError::Map`] if the system gives no executable memory.
-    pub fn build(self) -> Result<Slab, SlabError> {
-        Slab::with_options(self)
-    }
-}
-
-/// How far a slab lies from the program's own code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Distance {
-    /// `bl` reaches it from everywhere in the slab: 128 MiB.
-    Direct,
-    /// Within 4 GiB: calls go through trampolines, and processors predict them.
-    Within4GiB,
-    /// Further: calls go through trampolines, which some processors never predict.
-    Far,
-}
 
 /// A reserved range of executable memory that holds many traces and one set of trampolines.
 ///
@@ -157,6 +92,12 @@ struct Shared {
     fork: ForkGuard,
     granule: usize,
     near: u64,
+    /// Whether every trace must have one.
+    landing_pads: bool,
+    /// Tells this slab's names of traces from other slabs'.
+    tag: u32,
+    /// Whether `reclaim` can synchronize the cores, or pins have to.
+    barrier: bool,
     epochs: Epochs,
     state: Mutex<State>,
 }
@@ -167,7 +108,10 @@ struct State {
     trampolines: Trampolines,
     traces: Vec<Slot>,
     free_slots: Vec<u32>,
+    installed: usize,
     retired: Vec<Retired>,
+    /// Traces without a handle that the system failed to unlink.
+    orphans: Vec<TraceId>,
     scratch: Vec<Range<usize>>,
     /// Bytes that traces and trampolines really have, blocks apart.
     content: usize,
@@ -179,81 +123,6 @@ struct State {
 struct Calls {
     direct: usize,
     far: usize,
-}
-
-/// A place for a trace, used again and again; the generation tells its traces apart.
-#[derive(Debug)]
-struct Slot {
-    generation: u32,
-    trace: Option<TraceState>,
-}
-
-/// Space that threads may still be in.
-#[derive(Debug)]
-struct Retired {
-    blocks: Vec<Block>,
-    /// The epoch in which cores were synchronized after it was unlinked.
-    since: Option<u64>,
-}
-
-/// What a slab holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct SlabStatistics {
-    /// Its size, in bytes.
-    pub size: usize,
-    /// Bytes in blocks of traces and trampolines, retired ones not among them.
-    pub used: usize,
-    /// Bytes that are free.
-    pub free: usize,
-    /// Bytes that wait for [`Slab::reclaim`].
-    pub retired: usize,
-    /// The longest trace that could be installed, in bytes.
-    pub longest: usize,
-    /// Bytes of `used` that rounding up to granules has cost.
-    pub padding: usize,
-    /// How many traces are installed.
-    pub traces: usize,
-    /// How many trampolines there are.
-    pub trampolines: usize,
-    /// How many trampolines were ever made.
-    pub trampolines_made: u64,
-    /// How often a trace found the trampoline that it needed.
-    pub trampolines_saved: u64,
-    /// Calls of the installed traces that lead directly to their target.
-    pub direct_calls: usize,
-    /// Calls of the installed traces that go through a trampoline.
-    pub far_calls: usize,
-}
-
-/// What [`Slab::reclaim`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Reclaimed {
-    /// How many traces' space was freed.
-    pub traces: usize,
-    /// How many bytes were freed.
-    pub bytes: usize,
-    /// How many traces' space waits for pins that are held.
-    pub waiting: usize,
-}
-
-/// A thread's word that it may be running code of a slab. While it is held, nothing that is dropped is
-/// freed.
-///
-/// It belongs to its thread: it is not `Send`. Hold it for one call or for many; let go of it now and
-/// then, or nothing is ever reclaimed.
-#[derive(Debug)]
-pub struct Pin<'s> {
-    slab: &'s Slab,
-    counter: usize,
-    _thread: std::marker::PhantomData<*mut ()>,
-}
-
-impl Drop for Pin<'_> {
-    fn drop(&mut self) {
-        self.slab.shared.epochs.unpin(self.counter);
-    }
 }
 
 impl Slab {
@@ -283,12 +152,7 @@ impl Slab {
             .mapping
             .as_ref()
             .map_or(os::KINDS, std::slice::from_ref);
-        let region = reserve(kinds, size, near as usize)?;
-        let system = |what| move |source| SlabError::System { what, source };
-        let shared = region.kind() == Mapping::TwoViews;
-        let fork = ForkGuard::new(shared).map_err(system("guard the memory against a fork"))?;
-        // Where it is missing, `reclaim` says so; everything else works.
-        let _ = os::prepare_to_synchronize();
+        let (region, fork) = reserve(kinds, size, near as usize, options.guarded)?;
         let granule = options.granule.bytes();
         Ok(Slab {
             shared: Arc::new(Shared {
@@ -296,13 +160,18 @@ impl Slab {
                 fork,
                 granule,
                 near,
+                landing_pads: options.guarded,
+                tag: RandomState::new().build_hasher().finish() as u32,
+                barrier: os::prepare_to_synchronize(),
                 epochs: Epochs::default(),
                 state: Mutex::new(State {
                     heap: Heap::new((size / granule) as u32),
                     trampolines: Trampolines::default(),
                     traces: Vec::new(),
                     free_slots: Vec::new(),
+                    installed: 0,
                     retired: Vec::new(),
+                    orphans: Vec::new(),
                     scratch: Vec::new(),
                     content: 0,
                     calls: Calls::default(),
@@ -314,6 +183,11 @@ impl Slab {
     /// The way in which the memory is executable.
     pub fn mapping(&self) -> Mapping {
         self.shared.region.kind()
+    }
+
+    /// Whether the processor checks that indirect branches into the slab land on landing pads.
+    pub fn is_guarded(&self) -> bool {
+        self.shared.region.is_guarded()
     }
 
     /// The addresses of the slab.
@@ -340,8 +214,10 @@ impl Slab {
     /// What the slab holds.
     pub fn statistics(&self) -> SlabStatistics {
         let (state, granule) = (self.shared.lock(), self.shared.granule);
-        let retired = state.retired.iter().flat_map(|retired| &retired.blocks);
-        let retired = retired.map(|block| block.len as usize * granule).sum();
+        let retired = state.retired.iter();
+        let retired = retired
+            .map(|retired| retired.block.len as usize * granule)
+            .sum();
         let size = state.heap.len() as usize * granule;
         let free = state.heap.free_granules() as usize * granule;
         let used = size - free - retired;
@@ -352,7 +228,7 @@ impl Slab {
             retired,
             longest: state.heap.longest() as usize * granule,
             padding: used - state.content,
-            traces: state.traces.len() - state.free_slots.len(),
+            traces: state.installed,
             trampolines: state.trampolines.len(),
             trampolines_made: state.trampolines.made,
             trampolines_saved: state.trampolines.saved,
@@ -360,77 +236,21 @@ impl Slab {
             far_calls: state.calls.far,
         }
     }
-
-    /// Says that this thread may be running code of the slab until the pin is dropped.
-    pub fn pin(&self) -> Pin<'_> {
-        let counter = self.shared.epochs.pin();
-        os::enter();
-        Pin {
-            slab: self,
-            counter,
-            _thread: std::marker::PhantomData,
-        }
-    }
-
-    /// Frees the space of dropped traces that no pin can be in any more. Lets all cores synchronize once
-    /// (`membarrier` on Linux), however many traces there are, and does nothing if there are none.
-    ///
-    /// What is not free yet waits for pins; call again once they are dropped.
-    ///
-    /// # Errors
-    /// [`SlabError::System`] if cores cannot be synchronized (Linux before 4.16); the space waits then.
-    /// [`SlabError::Forked`].
-    pub fn reclaim(&self) -> Result<Reclaimed, SlabError> {
-        let shared = &*self.shared;
-        let mut state = shared.lock_to_change()?;
-        if state.retired.is_empty() {
-            return Ok(Reclaimed {
-                traces: 0,
-                bytes: 0,
-                waiting: 0,
-            });
-        }
-        os::synchronize_cores().map_err(|source| SlabError::System {
-            what: "synchronize the cores",
-            source,
-        })?;
-        let now = shared.epochs.now();
-        for retired in &mut state.retired {
-            retired.since.get_or_insert(now);
-        }
-        if shared.epochs.step() {
-            shared.epochs.step();
-        }
-        let (mut traces, mut bytes) = (0, 0);
-        let all = std::mem::take(&mut state.retired);
-        for retired in all {
-            if retired
-                .since
-                .is_some_and(|since| shared.epochs.has_passed(since))
-            {
-                traces += 1;
-                for block in retired.blocks {
-                    bytes += block.len as usize * shared.granule;
-                    state.heap.give(block);
-                }
-            } else {
-                state.retired.push(retired);
-            }
-        }
-        let waiting = state.retired.len();
-        Ok(Reclaimed {
-            traces,
-            bytes,
-            waiting,
-        })
-    }
 }
 
-fn reserve(kinds: &[Mapping], size: usize, near: usize) -> Result<Region, SlabError> {
+fn reserve(
+    kinds: &[Mapping],
+    size: usize,
+    near: usize,
+    guarded: bool,
+) -> Result<(Region, ForkGuard), SlabError> {
     let mut last = None;
     for &mapping in kinds {
-        match Region::reserve(mapping, size, near) {
-            Ok(region) => return Ok(region),
+        let region = Region::reserve(mapping, size, near, guarded);
+        // Only memory of which a child gets no copy has to be guarded.
+        match region.and_then(|region| Ok((region, ForkGuard::new(mapping == Mapping::TwoViews)?)))
+        {
+            Ok(reserved) => return Ok(reserved),
             Err(source) => last = Some(SlabError::Map { mapping, source }),
         }
     }
@@ -447,34 +267,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A forked child gets an error before it waits for a lock that a thread of its parent may have held.
     fn lock_to_change(&self) -> Result<MutexGuard<'_, State>, SlabError> {
         if self.fork.is_forked() {
             return Err(SlabError::Forked);
         }
         Ok(self.lock())
-    }
-
-    /// The instruction at an offset in bytes.
-    fn load_word(&self, at: usize) -> u32 {
-        assert!(at.is_multiple_of(4) && at + 4 <= self.region.len());
-        let place = (self.region.address() + at) as *mut u32;
-        // SAFETY: aligned and in the region, which is readable; others change it by atomic stores only.
-        u32::from_le(unsafe { AtomicU32::from_ptr(place) }.load(Ordering::Relaxed))
-    }
-
-    /// The literal at an offset in bytes.
-    fn load_literal(&self, at: usize) -> u64 {
-        assert!(at.is_multiple_of(8) && at + 8 <= self.region.len());
-        let place = (self.region.address() + at) as *mut u64;
-        // SAFETY: as in `load_word`.
-        u64::from_le(unsafe { AtomicU64::from_ptr(place) }.load(Ordering::Relaxed))
-    }
-
-    fn region_bytes(&self, start: usize, len: usize) -> Vec<u8> {
-        let words = (start..start + len).step_by(4);
-        words
-            .flat_map(|at| self.load_word(at).to_le_bytes())
-            .collect()
     }
 
     fn writer<'r>(&'r self, state: &mut State) -> Writer<'r> {

@@ -3,8 +3,8 @@
 //! Every site is a NOP while it is not in use, and `b` while it is. [`Patch`] knows these two and no
 //! others, so a pair that the architecture does not allow cannot be written down.
 
-use super::install::{Incoming, InstalledTrace, TraceId};
-use super::{Shared, Slab, SlabError, State, Writer};
+use super::install::Incoming;
+use super::{InstalledTrace, Shared, Slab, SlabError, State, TraceId, Writer, os};
 use crate::asm::{NOP, branch};
 use crate::op::operand::{Exit, Target};
 
@@ -42,16 +42,14 @@ impl InstalledTrace {
     /// does not keep the other trace, and is undone when that is dropped. An exit that is linked
     /// already is linked anew.
     ///
-    /// Threads that run the trace take the old or the new way; both are right at that moment.
+    /// Threads that run the trace take the old or the new way; both are right at that moment. Exits with
+    /// the same code are one, and linked together.
     ///
     /// # Errors
     /// [`SlabError::NotLinkable`] if the exit was not made with
     /// [`linkable_exit`](crate::TraceBuilder::linkable_exit), [`SlabError::ForeignTrace`],
     /// [`SlabError::DroppedTrace`], [`SlabError::Forked`], [`SlabError::System`].
     pub fn link(&self, exit: Exit, to: &InstalledTrace) -> Result<(), SlabError> {
-        if !std::ptr::eq(&*self.slab.shared, &*to.slab.shared) {
-            return Err(SlabError::ForeignTrace);
-        }
         self.link_id(exit, to.id)
     }
 
@@ -61,11 +59,14 @@ impl InstalledTrace {
     /// As `link`; [`SlabError::DroppedTrace`] if there is no such trace any more.
     pub fn link_id(&self, exit: Exit, to: TraceId) -> Result<(), SlabError> {
         let shared = &*self.slab.shared;
+        if !to.is_of(shared) {
+            return Err(SlabError::ForeignTrace);
+        }
         let mut state = shared.lock_to_change()?;
         let site = self.site(&mut state, exit)?;
         let entry = state.start(shared, to)?;
-        let at = self.site_start(&mut state, site)?;
-        state.patch(shared, &[(at, Patch::Jump(entry as i64 - at as i64))])?;
+        let at = state.site_start(shared, self.id, site)?;
+        state.patch(shared, [(at, Patch::Jump(entry as i64 - at as i64))])?;
         state.forget_link(self.id, site);
         state.note_link(self.id, site, to)
     }
@@ -78,9 +79,14 @@ impl InstalledTrace {
         let shared = &*self.slab.shared;
         let mut state = shared.lock_to_change()?;
         let site = self.site(&mut state, exit)?;
-        let at = self.site_start(&mut state, site)?;
-        state.patch(shared, &[(at, Patch::Nop)])?;
-        state.forget_link(self.id, site);
+        if state.trace(self.id)?.sites[site as usize]
+            .leads_to
+            .is_some()
+        {
+            let at = state.site_start(shared, self.id, site)?;
+            state.patch(shared, [(at, Patch::Nop)])?;
+            state.forget_link(self.id, site);
+        }
         Ok(())
     }
 
@@ -91,8 +97,8 @@ impl InstalledTrace {
     pub fn linked_to(&self, exit: Exit) -> Result<Option<TraceId>, SlabError> {
         let mut state = self.slab.shared.lock();
         let site = self.site(&mut state, exit)?;
-        let sites = &state.trace(self.id)?.exits;
-        Ok(sites[site as usize].leads_to.map(|(to, _)| to))
+        let leads_to = state.trace(self.id)?.sites[site as usize].leads_to;
+        Ok(leads_to.map(|(to, _)| to))
     }
 
     /// Makes the trace leave at every invalidation point, the entry's among them if it is one. Does not
@@ -117,7 +123,8 @@ impl InstalledTrace {
     fn switch_points(&self, invalid: bool) -> Result<Invalidated, SlabError> {
         let shared = &*self.slab.shared;
         let mut state = shared.lock_to_change()?;
-        let (start, trace) = (self.start(), state.trace(self.id)?);
+        let start = self.start();
+        let trace = state.trace(self.id)?;
         if trace.points.is_empty() {
             return Err(SlabError::NotInvalidatable);
         }
@@ -133,21 +140,16 @@ impl InstalledTrace {
                 (start + at as usize, patch)
             })
             .collect();
-        state.patch(shared, &patches)?;
+        state.patch(shared, patches)?;
         state.trace(self.id)?.invalidated = invalid;
         Ok(Invalidated::Now)
-    }
-
-    /// Where a site is, in bytes from the slab's start.
-    fn site_start(&self, state: &mut State, site: u32) -> Result<usize, SlabError> {
-        let at = state.trace(self.id)?.exits[site as usize].at;
-        Ok(self.start() + at as usize)
     }
 }
 
 impl Slab {
     /// Lets all calls of a retargetable target end up at `address` from now on, in traces that are
-    /// installed and in those to come: one 8-byte store. Threads take the old or the new way.
+    /// installed and in those to come: one 8-byte store. Threads take the old or the new way. (A
+    /// trace that was dropped and that threads are still in may keep the old one: `reclaim` tells.)
     ///
     /// # Errors
     /// [`SlabError::NotRetargetable`], [`SlabError::Trace`] if `address` is not a multiple of 4,
@@ -160,23 +162,29 @@ impl Slab {
         Target::new(address)?;
         let shared = &*self.shared;
         let mut state = shared.lock_to_change()?;
-        let Some(start) = state.trampolines.redirect(target, address) else {
-            return Ok(());
-        };
-        let at = start as usize * shared.granule + super::trampolines::WORD_AT;
-        let mut writer = shared.writer(&mut state);
-        writer.store_literal(at, address);
-        shared.commit(&mut state, writer)
+        if let Some(start) = state.trampolines.written(target) {
+            let at = start as usize * shared.granule + super::trampolines::WORD_AT;
+            let mut writer = shared.writer(&mut state);
+            writer.store_literal(at, address);
+            shared.commit(&mut state, writer)?;
+        }
+        state.trampolines.redirect(target, address);
+        Ok(())
     }
 }
 
 impl State {
-    /// Rewrites patch sites. Each is one aligned word; together they are published once.
-    fn patch(&mut self, shared: &Shared, patches: &[(usize, Patch)]) -> Result<(), SlabError> {
+    /// Rewrites patch sites, given in bytes from the slab's start. Each is one aligned word; together they
+    /// are published once.
+    fn patch(
+        &mut self,
+        shared: &Shared,
+        patches: impl IntoIterator<Item = (usize, Patch)>,
+    ) -> Result<(), SlabError> {
         let mut writer: Writer<'_> = shared.writer(self);
-        for &(at, patch) in patches {
+        for (at, patch) in patches {
             debug_assert!(
-                is_patch_word(shared.load_word(at)),
+                is_patch_word(shared.region.load_word(at)),
                 "a patch site holds NOP or `b`, and nothing else"
             );
             writer.store_word(at, patch.word());
@@ -184,15 +192,22 @@ impl State {
         shared.commit(self, writer)
     }
 
+    /// Where a trace starts, in bytes from the slab's start.
     fn start(&mut self, shared: &Shared, id: TraceId) -> Result<usize, SlabError> {
-        Ok(self.trace(id)?.first_granule() as usize * shared.granule)
+        Ok(self.trace(id)?.block.start as usize * shared.granule)
+    }
+
+    /// Where a site is, in bytes from the slab's start.
+    fn site_start(&mut self, shared: &Shared, id: TraceId, site: u32) -> Result<usize, SlabError> {
+        let at = self.trace(id)?.sites[site as usize].at;
+        Ok(self.start(shared, id)? + at as usize)
     }
 
     fn note_link(&mut self, from: TraceId, site: u32, to: TraceId) -> Result<(), SlabError> {
         let incoming = &mut self.trace(to)?.incoming;
         let place = incoming.len() as u32;
         incoming.push(Incoming { from, site });
-        self.trace(from)?.exits[site as usize].leads_to = Some((to, place));
+        self.trace(from)?.sites[site as usize].leads_to = Some((to, place));
         Ok(())
     }
 
@@ -201,7 +216,7 @@ impl State {
         let Ok(trace) = self.trace(from) else {
             return;
         };
-        let Some((to, place)) = trace.exits[site as usize].leads_to.take() else {
+        let Some((to, place)) = trace.sites[site as usize].leads_to.take() else {
             return;
         };
         let Ok(target) = self.trace(to) else {
@@ -212,28 +227,30 @@ impl State {
         if let Some(&moved) = target.incoming.get(place as usize)
             && let Ok(trace) = self.trace(moved.from)
         {
-            trace.exits[moved.site as usize].leads_to = Some((to, place));
+            trace.sites[moved.site as usize].leads_to = Some((to, place));
         }
     }
 
-    /// Undoes every link to and from a trace that is about to go.
+    /// Undoes every link to and from a trace that is about to go. If there is an error, some of them may be
+    /// left: in the memory and in the books.
     pub(super) fn unlink_all(&mut self, shared: &Shared, id: TraceId) -> Result<(), SlabError> {
-        let incoming = self.trace(id)?.incoming.clone();
-        let mut patches = Vec::with_capacity(incoming.len());
-        for &Incoming { from, site } in &incoming {
-            let start = self.start(shared, from)?;
-            let at = start + self.trace(from)?.exits[site as usize].at as usize;
-            patches.push((at, Patch::Nop));
+        let incoming = self.trace(id)?.incoming.iter();
+        let mut sites = incoming
+            .map(|&Incoming { from, site }| (0, from, site))
+            .collect::<Vec<_>>();
+        for (at, from, site) in &mut sites {
+            *at = self.site_start(shared, *from, *site)?;
         }
-        if !patches.is_empty() {
-            self.patch(shared, &patches)?;
+        sites.sort_unstable_by_key(|&(at, ..)| at);
+        let page = os::page_size();
+        for neighbours in sites.chunk_by(|(a, ..), (b, ..)| a / page == b / page) {
+            self.patch(shared, neighbours.iter().map(|&(at, ..)| (at, Patch::Nop)))?;
+            for &(_, from, site) in neighbours {
+                self.forget_link(from, site);
+            }
         }
-        for Incoming { from, site } in incoming {
-            self.forget_link(from, site);
-        }
-        for site in 0..self.trace(id)?.exits.len() as u32 {
-            self.forget_link(id, site);
-        }
+        let sites = self.trace(id)?.sites.len() as u32;
+        (0..sites).for_each(|site| self.forget_link(id, site));
         Ok(())
     }
 }

@@ -47,8 +47,16 @@ pub(crate) struct Acquired {
     pub(crate) using: Use,
 }
 
+/// A trampoline that no trace uses any more.
+pub(crate) struct Released {
+    pub(crate) block: Block,
+    /// Whether it was in memory, so that threads may still be in it, or in a dropped trace that leads
+    /// to it.
+    pub(crate) written: bool,
+}
+
 impl Trampolines {
-    /// Uses the trampoline of `target`, made now if need be; `None` if the heap is full.
+    /// Uses the trampoline of `target`, whose block is taken now if need be; `None` if the heap is full.
     pub(crate) fn acquire(
         &mut self,
         target: Target,
@@ -66,9 +74,6 @@ impl Trampolines {
                     written: false,
                 },
             );
-            self.made += 1;
-        } else {
-            self.saved += 1;
         }
         let trampoline = self.by_target.get_mut(&target)?;
         trampoline.users += 1;
@@ -88,23 +93,29 @@ impl Trampolines {
         })
     }
 
-    /// Notes that the trampolines of these uses are in memory.
+    /// Notes that the trampolines of these uses, a trace's, are in memory.
     pub(crate) fn mark_written(&mut self, uses: &[Use]) {
         for using in uses {
-            if let Some(trampoline) = self.by_target.get_mut(&using.0) {
-                trampoline.written = true;
+            let Some(trampoline) = self.by_target.get_mut(&using.0) else {
+                continue;
+            };
+            if std::mem::replace(&mut trampoline.written, true) {
+                self.saved += 1;
+            } else {
+                self.made += 1;
             }
         }
     }
 
-    /// Ends a use. The last one gives the trampoline's block back, to be freed with the trace.
-    pub(crate) fn release(&mut self, using: Use) -> Option<Block> {
+    /// Ends a use. The last one gives the trampoline's block back.
+    pub(crate) fn release(&mut self, using: Use) -> Option<Released> {
         let trampoline = self.by_target.get_mut(&using.0)?;
         trampoline.users -= 1;
         if trampoline.users > 0 {
             return None;
         }
-        Some(self.by_target.remove(&using.0)?.block)
+        let Trampoline { block, written, .. } = self.by_target.remove(&using.0)?;
+        Some(Released { block, written })
     }
 
     /// Where calls of `target` are to end up.
@@ -112,12 +123,31 @@ impl Trampolines {
         *self.redirected.get(&target).unwrap_or(&target.address())
     }
 
-    /// Lets calls of `target` end up at `address` from now on; returns the granule of its trampoline, if it
-    /// has one in memory.
-    pub(crate) fn redirect(&mut self, target: Target, address: u64) -> Option<u32> {
-        self.redirected.insert(target, address);
+    /// The first granule of a target's trampoline, if it has one in memory.
+    pub(crate) fn written(&self, target: Target) -> Option<u32> {
         let trampoline = self.by_target.get(&target)?;
         trampoline.written.then_some(trampoline.block.start)
+    }
+
+    /// Lets trampolines of `target` that are written from now on lead to `address`.
+    pub(crate) fn redirect(&mut self, target: Target, address: u64) {
+        if address == target.address() {
+            self.redirected.remove(&target);
+        } else {
+            self.redirected.insert(target, address);
+        }
+    }
+
+    /// How many users each of them has.
+    #[cfg(test)]
+    pub(crate) fn users(&self) -> impl Iterator<Item = (Target, usize)> {
+        let all = self.by_target.iter();
+        all.map(|(&target, trampoline)| (target, trampoline.users))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = &Block> {
+        self.by_target.values().map(|trampoline| &trampoline.block)
     }
 
     /// How many there are.

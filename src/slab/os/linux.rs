@@ -1,6 +1,7 @@
 //! Linux and Android: two views of a memfd, or pages built aside and moved over.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,36 +24,46 @@ pub(crate) const KINDS: &[Mapping] = &[Mapping::TwoViews, Mapping::MovedPages];
 #[derive(Debug)]
 pub(crate) struct Region {
     code: Pages,
+    /// The protection of code.
+    executable: libc::c_int,
     /// The writable view, for two views.
     data: Option<MmapRaw>,
 }
 
 impl Region {
     /// Reserves `len` bytes, a multiple of the page size, as near to `near` as is free.
-    pub(crate) fn reserve(kind: Mapping, len: usize, near: usize) -> io::Result<Region> {
+    pub(crate) fn reserve(
+        kind: Mapping,
+        len: usize,
+        near: usize,
+        guarded: bool,
+    ) -> io::Result<Region> {
+        let mut executable = libc::PROT_READ | libc::PROT_EXEC;
+        if guarded {
+            executable |= branch_targets();
+        }
         match kind {
             Mapping::TwoViews => {
                 let file = memory_file(len)?;
                 let flags = libc::MAP_SHARED | libc::MAP_NORESERVE;
-                let code = Pages::near(
-                    len,
-                    near,
-                    libc::PROT_READ | libc::PROT_EXEC,
-                    flags,
-                    Some(&file),
-                )?;
+                let code = Pages::near(len, near, executable, flags, Some(&file))?;
                 let data = MmapOptions::new().len(len).map_raw(&file)?;
                 Ok(Region {
                     code,
+                    executable,
                     data: Some(data),
                 })
             }
             Mapping::MovedPages => {
                 let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-                let code = Pages::near(len, near, libc::PROT_READ | libc::PROT_EXEC, flags, None)?;
-                let region = Region { code, data: None };
+                let code = Pages::near(len, near, executable, flags, None)?;
+                let region = Region {
+                    code,
+                    executable,
+                    data: None,
+                };
                 // Where executable pages may not be made from written ones, say so now.
-                region.replace_page(0, |_| {})?;
+                region.stage(0..page_size(), |_| {})?.publish()?;
                 Ok(region)
             }
             Mapping::Jit => Err(io::Error::from(io::ErrorKind::Unsupported)),
@@ -77,57 +88,91 @@ impl Region {
         }
     }
 
+    /// Whether the processor checks where indirect branches land.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.executable != libc::PROT_READ | libc::PROT_EXEC
+    }
+
     /// The first byte of the writable view, where there is one.
     pub(crate) fn writable(&self) -> Option<*mut u8> {
         self.data.as_ref().map(MmapRaw::as_mut_ptr)
     }
 
-    /// Builds a copy of the page at `offset` aside, lets `change` write to it, and moves it over the page.
-    /// A thread that runs code of the page sees the old page or the new one, whole.
-    pub(crate) fn replace_page(
+    /// Builds a copy of whole pages aside and lets `change` write to it. Nothing of it can be seen before
+    /// it is [published](Staged::publish).
+    pub(crate) fn stage(
         &self,
-        offset: usize,
+        range: Range<usize>,
         change: impl FnOnce(&mut [u8]),
-    ) -> io::Result<()> {
+    ) -> io::Result<Staged<'_>> {
         let size = page_size();
-        debug_assert!(offset.is_multiple_of(size) && offset + size <= self.len());
+        assert!(range.start.is_multiple_of(size) && range.end.is_multiple_of(size));
+        assert!(range.start < range.end && range.end <= self.len());
         let aside = Pages::map(
             ptr::null_mut(),
-            size,
+            range.len(),
             libc::PROT_READ | libc::PROT_WRITE,
             libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
             None,
         )?;
-        let page = self.code.start.wrapping_add(offset);
-        // SAFETY: both pages are mapped and readable, `aside` is writable and known to nobody else, and
-        // nobody writes to the slab's page but under the slab's lock, which the caller holds.
+        let to = self.code.start.wrapping_add(range.start);
+        // SAFETY: both are mapped and readable, `aside` is writable and known to nobody else, and
+        // nobody writes to the slab's pages but under the slab's lock, which the caller holds.
         let copy = unsafe {
-            ptr::copy_nonoverlapping(page, aside.start, size);
-            std::slice::from_raw_parts_mut(aside.start, size)
+            ptr::copy_nonoverlapping(to, aside.start, aside.len);
+            std::slice::from_raw_parts_mut(aside.start, aside.len)
         };
         change(copy);
         // SAFETY: `aside` is a mapping of that size of our own.
-        check(unsafe {
-            libc::mprotect(aside.start.cast(), size, libc::PROT_READ | libc::PROT_EXEC)
-        })?;
-        crate::slab::cache::clean(aside.start, size);
-        // SAFETY: `aside` is a whole mapping of our own, and `page` a page of the slab's: exactly
-        // that one is replaced, in one step, by one that may be executed as well.
+        check(unsafe { libc::mprotect(aside.start.cast(), aside.len, self.executable) })?;
+        crate::slab::cache::clean(aside.start, aside.len);
+        Ok(Staged {
+            aside,
+            to,
+            _region: self,
+        })
+    }
+}
+
+/// Pages that are built and not yet where they belong.
+#[derive(Debug)]
+pub(crate) struct Staged<'r> {
+    aside: Pages,
+    to: *mut u8,
+    _region: &'r Region,
+}
+
+impl Staged<'_> {
+    /// Moves the pages over those that they are copies of. A thread that runs code of a page goes on
+    /// with the old one or the new one, whole: the kernel holds back whoever faults meanwhile.
+    pub(crate) fn publish(self) -> io::Result<()> {
+        let Pages { start, len } = self.aside;
+        // SAFETY: `aside` is a whole mapping of our own, and as many pages of the slab's are replaced, in
+        // one step, by pages that may be executed as well.
         let moved = unsafe {
-            libc::mremap(
-                aside.start.cast(),
-                size,
-                size,
-                libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED,
-                page,
-            )
+            let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+            libc::mremap(start.cast(), len, len, flags, self.to)
         };
         if moved == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        std::mem::forget(aside);
+        std::mem::forget(self.aside);
         Ok(())
     }
+}
+
+/// The protection by which indirect branches land on landing pads only, where the processor has it.
+fn branch_targets() -> libc::c_int {
+    #[cfg(target_arch = "aarch64")]
+    {
+        const HWCAP2_BTI: libc::c_ulong = 1 << 17;
+        const PROT_BTI: libc::c_int = 0x10;
+        // SAFETY: getauxval reads what the kernel has told the process.
+        if unsafe { libc::getauxval(libc::AT_HWCAP2) } & HWCAP2_BTI != 0 {
+            return PROT_BTI;
+        }
+    }
+    0
 }
 
 /// A memory object that may be mapped executable.
@@ -185,8 +230,8 @@ impl Pages {
         })
     }
 
-    /// Maps `len` bytes as near to `near` as is free: the nearest of a number of places tried, so that the
-    /// whole lies within the reach of `bl`; else wherever the system puts it.
+    /// Maps `len` bytes near to `near`: where `bl` reaches it from everywhere, or within 4 GiB; else
+    /// wherever the system puts them. Of the places that are tried the nearest free one is taken.
     fn near(
         len: usize,
         near: usize,
@@ -194,29 +239,40 @@ impl Pages {
         flags: libc::c_int,
         file: Option<&std::fs::File>,
     ) -> io::Result<Pages> {
-        const STEP: usize = 1 << 20;
-        let reach = crate::slab::JUMP_REACH;
-        let start = near & !(STEP - 1);
-        for distance in (STEP..reach).step_by(STEP) {
-            let above = start.checked_add(distance);
-            let below = start.checked_sub(distance.saturating_add(len));
-            for place in [above, below].into_iter().flatten() {
-                let farthest = place.abs_diff(near).max((place + len).abs_diff(near));
-                if farthest >= reach || place == 0 {
-                    continue;
-                }
+        for (step, reach) in [
+            (1 << 20, crate::slab::JUMP_REACH),
+            (1 << 26, u32::MAX as usize),
+        ] {
+            for place in places(len, near, step, reach) {
                 let fixed = flags | libc::MAP_FIXED_NOREPLACE;
+                // What is wrong with one place (taken, too low, too high) may be right with the next.
+                // Kernels before 4.17 take the address for a hint.
                 match Pages::map(place as *mut u8, len, protection, fixed, file) {
-                    // Kernels before 4.17 take the address for a hint.
                     Ok(pages) if pages.start as usize == place => return Ok(pages),
-                    Ok(_) => {}
-                    Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {}
-                    Err(error) => return Err(error),
+                    _ => {}
                 }
             }
         }
         Pages::map(ptr::null_mut(), len, protection, flags, file)
     }
+}
+
+/// Addresses for `len` bytes that lie less than `reach` from `near` as a whole, the nearest first. Below
+/// before above: a program's heap grows above its code.
+fn places(len: usize, near: usize, step: usize, reach: usize) -> impl Iterator<Item = usize> {
+    let start = near & !(step - 1);
+    let distances = (1..).map(move |n| n * step);
+    let distances =
+        distances.take_while(move |distance| distance + len < reach.saturating_add(step));
+    let both = distances.flat_map(move |distance| {
+        let below = start.checked_sub(distance + len);
+        [below, start.checked_add(distance)]
+    });
+    both.flatten().filter(move |&place| {
+        let end = place.checked_add(len);
+        let reached = |end: usize| place.abs_diff(near).max(end.abs_diff(near)) < reach;
+        place > 0 && end.is_some_and(reached)
+    })
 }
 
 impl Drop for Pages {
@@ -239,9 +295,9 @@ fn membarrier(command: libc::c_int) -> io::Result<()> {
     }
 }
 
-/// Announces that `synchronize_cores` will be called.
-pub(crate) fn prepare_to_synchronize() -> io::Result<()> {
-    membarrier(MEMBARRIER_REGISTER_SYNC_CORE)
+/// Announces that `synchronize_cores` will be called; returns whether it can be.
+pub(crate) fn prepare_to_synchronize() -> bool {
+    membarrier(MEMBARRIER_REGISTER_SYNC_CORE).is_ok()
 }
 
 /// Lets every core that runs a thread of this process pass a context synchronization event: no core has
@@ -300,5 +356,34 @@ impl WriteSwitch {
     }
 }
 
-/// A thread is about to run code of the slab. Its core has been synchronized by `synchronize_cores`.
-pub(crate) fn enter() {}
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_near_and_the_nearest_come_first() {
+        const MIB: usize = 1 << 20;
+        let reach = crate::slab::JUMP_REACH;
+        for near in [0, 1, 5 * MIB, 0x5555_5555_4321, usize::MAX - 7, usize::MAX] {
+            for len in [4096, 64 * MIB, 127 * MIB] {
+                let mut last = 0;
+                for place in places(len, near, MIB, reach) {
+                    let (start, end) = (place.abs_diff(near), (place + len).abs_diff(near));
+                    assert!(start.max(end) < reach, "{len:#x} bytes at {place:#x}");
+                    assert!(place.is_multiple_of(4096) && place > 0);
+                    let (distance, overlaps) = (start.min(end), start + end <= len);
+                    assert!(distance + 2 * MIB > last && !overlaps, "{place:#x}");
+                    last = distance;
+                }
+            }
+        }
+        let count = |len, near| places(len, near, MIB, reach).count();
+        assert!((240..=256).contains(&count(4096, 1 << 46)));
+        assert!((120..=128).contains(&count(4096, 0)));
+        assert_eq!(count(reach, 1 << 46), 0);
+        assert_eq!(
+            places(4096, 1 << 46, MIB, reach).next(),
+            Some((1 << 46) - MIB - 4096)
+        );
+    }
+}

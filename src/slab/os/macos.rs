@@ -2,7 +2,7 @@
 
 use std::io;
 use std::marker::PhantomData;
-use std::ptr;
+use std::ops::Range;
 
 use crate::slab::Mapping;
 
@@ -30,8 +30,13 @@ unsafe impl Sync for Region {}
 
 impl Region {
     /// Reserves `len` bytes, a multiple of the page size. MAP_JIT does not go with MAP_FIXED, so `near`
-    /// is a hint that the system may follow.
-    pub(crate) fn reserve(kind: Mapping, len: usize, near: usize) -> io::Result<Region> {
+    /// is a hint that the system may follow. Guarded pages are for arm64e programs only.
+    pub(crate) fn reserve(
+        kind: Mapping,
+        len: usize,
+        near: usize,
+        _guarded: bool,
+    ) -> io::Result<Region> {
         if kind != Mapping::Jit {
             return Err(io::Error::from(io::ErrorKind::Unsupported));
         }
@@ -70,18 +75,33 @@ impl Region {
         Mapping::Jit
     }
 
+    /// Whether the processor checks where indirect branches land.
+    pub(crate) fn is_guarded(&self) -> bool {
+        false
+    }
+
     /// The first byte, for a thread that holds a [`WriteSwitch`].
     pub(crate) fn writable(&self) -> Option<*mut u8> {
         Some(self.start)
     }
 
-    /// Not needed with MAP_JIT.
-    pub(crate) fn replace_page(
+    /// Not needed with MAP_JIT, which has a writable view.
+    pub(crate) fn stage(
         &self,
-        _offset: usize,
+        _range: Range<usize>,
         _change: impl FnOnce(&mut [u8]),
-    ) -> io::Result<()> {
+    ) -> io::Result<Staged> {
         Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+}
+
+/// Pages that are built aside: there are none here.
+#[derive(Debug)]
+pub(crate) enum Staged {}
+
+impl Staged {
+    pub(crate) fn publish(self) -> io::Result<()> {
+        match self {}
     }
 }
 
@@ -125,19 +145,13 @@ impl Drop for WriteSwitch {
     }
 }
 
-/// Nothing to announce.
-pub(crate) fn prepare_to_synchronize() -> io::Result<()> {
-    Ok(())
+/// macOS has no call that synchronizes other cores.
+pub(crate) fn prepare_to_synchronize() -> bool {
+    false
 }
 
-/// macOS has no call for this; every thread synchronizes its core when it pins the slab instead.
 pub(crate) fn synchronize_cores() -> io::Result<()> {
-    Ok(())
-}
-
-/// A thread is about to run code of the slab.
-pub(crate) fn enter() {
-    crate::slab::cache::synchronize_this_core();
+    Err(io::Error::from(io::ErrorKind::Unsupported))
 }
 
 /// MAP_JIT memory is private: a forked child has its own copy, and there is nothing to guard.

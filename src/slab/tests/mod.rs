@@ -1,0 +1,108 @@
+//! What the slab's parts do together, where the public interface does not show it.
+
+#[cfg(all(target_arch = "aarch64", target_os = "linux"))]
+mod cache;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod fire;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod moved;
+mod trampolines;
+
+use super::install::{TraceState, Written, sites};
+use super::{InstalledTrace, Slab, SlabError};
+use crate::link::Statistics;
+use crate::op::operand::{Exit, Handle, MutLiteral};
+
+/// Numbers that are the same in every run (xorshift64*).
+#[derive(Debug)]
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.max(1);
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % limit
+    }
+}
+
+/// Less of what takes long, where everything does.
+pub(crate) fn fewer(all: usize) -> usize {
+    let slow = |name| std::env::var_os(name).is_some();
+    if slow("OPSTITCH_ASAN") || slow("OPSTITCH_QEMU") {
+        all / 10
+    } else {
+        all
+    }
+}
+
+/// The handles of traces that no builder has made.
+const TAG: u32 = 0xbeef;
+
+fn exit(index: u32) -> Exit {
+    Exit(Handle { tag: TAG, index })
+}
+
+fn literal(index: u32) -> MutLiteral {
+    MutLiteral(Handle { tag: TAG, index })
+}
+
+/// Something to install that is no A64 code: a host's code, or no code at all. It goes the way of every
+/// trace.
+#[derive(Debug, Default)]
+struct Raw {
+    bytes: Vec<u8>,
+    /// Words with which exits are linked, in bytes from the start.
+    sites: Vec<u32>,
+    /// Words with which it is invalidated, and where they lead.
+    points: Vec<(u32, u32)>,
+    literals: Vec<u32>,
+}
+
+impl Raw {
+    /// Installs it; `finish` writes what depends on the address.
+    fn install(
+        &self,
+        slab: &Slab,
+        finish: impl FnOnce(&mut [u8], u64),
+    ) -> Result<InstalledTrace, SlabError> {
+        let shared = &*slab.shared;
+        let len = self.bytes.len();
+        let mut state = shared.lock_to_change()?;
+        let block = state.take(shared, len)?;
+        state.content += len;
+        let start = block.start as usize * shared.granule;
+        let address = (shared.region.address() + start) as u64;
+        let mut writer = shared.writer(&mut state);
+        writer.fill(start..start + len, |to| {
+            to.copy_from_slice(&self.bytes);
+            finish(to, address);
+        });
+        let exits: Vec<_> = (0..).zip(self.sites.iter().copied()).collect();
+        let written = Written {
+            address,
+            state: TraceState {
+                block,
+                len,
+                uses: Vec::new(),
+                statistics: Statistics::default(),
+                tag: TAG,
+                sites: sites(&exits),
+                exits,
+                points: self.points.clone(),
+                incoming: Vec::new(),
+                invalidated: false,
+                mutables: self.literals.iter().copied().map(Some).collect(),
+                literals: 0..0,
+            },
+        };
+        match shared.commit(&mut state, writer) {
+            Ok(()) => Ok(slab.enlist(&mut state, written)),
+            Err(error) => {
+                state.unplace(written);
+                Err(error)
+            }
+        }
+    }
+}
