@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-asan clean
+.PHONY: help setup demo test lint test-asan test-native check-apple clean
 
 # A Rust that was installed a moment ago is not yet on the PATH of a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -18,7 +18,7 @@ WORKSPACE := --workspace
 endif
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what building, testing and linting need and is not there
 	@sh scripts/setup.sh test
@@ -79,6 +79,13 @@ test-asan: ## Run the library's own tests under AddressSanitizer
 	RUSTFLAGS="$${RUSTFLAGS:-} -Zsanitizer=address -Cforce-frame-pointers=yes" \
 	OPSTITCH_ASAN=1 \
 	    $$cargo_asan test $(CARGO_FLAGS) -p opstitch --target "$$host" "$$@"
+
+# Left out is every tests/NAME.rs or examples/NAME.rs (or NAME/main.rs) with `// native: skip (REASON)`.
+test-native: ## Run the tests and examples as AArch64 code: with QEMU on x86-64 Debian
+	@CARGO_FLAGS="$(CARGO_FLAGS)" sh scripts/native.sh test
+
+check-apple: ## Type-check, assemble and lint the library for macOS on AArch64
+	@CARGO_FLAGS="$(CARGO_FLAGS)" sh scripts/native.sh apple
 
 clean: ## Remove everything that was built
 	@cargo clean

@@ -4,6 +4,7 @@
 #   scripts/setup.sh build          Rust, a C compiler; CMake and pkg-config where the emulator is built
 #   scripts/setup.sh lint           the same, and rustfmt and Clippy
 #   scripts/setup.sh test           the same as build, and llvm-mc, the independent assembler
+#   scripts/setup.sh llvm-mc        llvm-mc alone
 #   scripts/setup.sh --llvm-mc      only prints the llvm-mc that the tests use, or nothing
 #   scripts/setup.sh --asan-cargo   only prints the cargo command that can build for AddressSanitizer
 #
@@ -12,71 +13,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-say() { printf 'setup: %s\n' "$*" >&2; }
-die() {
-    say "error: $*"
-    exit 1
-}
-have() { command -v "$1" >/dev/null 2>&1; }
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-
-# --- Debian and macOS ---------------------------------------------------------------------------
-
-apt_ready=no # package lists brought up to date by this run
-
-can_install() { [ "$(id -u)" -eq 0 ] || have sudo; }
-
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
-}
-
-# run TEXT COMMAND...: one line of progress; what the command printed is shown only if it failed.
-run() {
-    say "$1"
-    shift
-    if "$@" >"$work/log" 2>&1 </dev/null; then
-        return 0
-    fi
-    sed 's/^/    /' "$work/log" >&2
-    return 1
-}
-
-apt_lists() {
-    if [ "$apt_ready" = yes ] || ! can_install; then return 0; fi
-    # One dead source among several need not matter: what is missed shows at the install.
-    run "apt-get update" as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q ||
-        say "apt-get update failed; going on with the package lists there are"
-    apt_ready=yes
-}
-
-apt_install() {
-    if ! can_install; then
-        say "not root, and no sudo; run as root: apt-get install $*"
-        return 1
-    fi
-    apt_lists
-    run "installing with apt-get: $*" as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
-}
-
-apt_candidate() { # the version of package $1 that apt-get would install, or nothing
-    apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: //p' | grep -v '^(none)$' || true
-}
-
-if have apt-get; then
-    system=debian
-elif [ "$(uname -s)" = Darwin ]; then
-    system=macos
-else
-    system=other
-fi
+name=setup
+. scripts/lib.sh
 
 # --- The tools ----------------------------------------------------------------------------------
-
-rust_version=$(sed -n 's/^rust-version = "1\.\([0-9]*\).*/\1/p' Cargo.toml) # the 88 of "1.88"
 
 need_c_compiler() {
     # The command line tools of macOS put a cc there that only asks to be installed, so run it.
@@ -272,7 +212,8 @@ build | lint | test)
     if [ "$1" = lint ]; then need_lint_tools; fi
     if [ "$1" = test ]; then need_llvm_mc; fi
     ;;
+llvm-mc) need_llvm_mc ;;
 --llvm-mc) find_llvm_mc || true ;;
 --asan-cargo) find_asan_cargo ;;
-*) die "usage: scripts/setup.sh build | lint | test | --llvm-mc | --asan-cargo" ;;
+*) die "usage: scripts/setup.sh build | lint | test | llvm-mc | --llvm-mc | --asan-cargo" ;;
 esac

@@ -228,7 +228,8 @@ fn an_enum_is_pushed_like_the_struct_in_it() {
     }
     let (mut structs, mut enums) = (TraceBuilder::new(), TraceBuilder::new());
     let function = Target::new(0x1000).unwrap();
-    for (a, b) in [(&mut structs, &mut enums)] {
+    {
+        let (a, b) = (&mut structs, &mut enums);
         both(a, b, Add { n: 7 });
         both(
             a,

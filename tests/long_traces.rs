@@ -108,7 +108,10 @@ fn a_trace_ends_where_a_branch_could_not_span_it() {
         let trace = builder.finish().map(|trace| trace.hot_len());
         if pending {
             // No room for the exit, and none for a veneer.
-            assert!(matches!(trace, Err(Error::TraceTooLong { .. })), "{trace:?}");
+            assert!(
+                matches!(trace, Err(Error::TraceTooLong { .. })),
+                "{trace:?}"
+            );
         } else {
             assert_eq!(trace, Ok((2 + 512 * blocks + more) * 4));
         }
@@ -163,7 +166,10 @@ fn calls_of_more_targets_than_a_trampolines_load_reaches_over_are_an_error() {
         assert!(
             matches!(
                 linked,
-                Err(Error::TraceTooLong { distance: 0x10_0000.., reach: 0x10_0000 })
+                Err(Error::TraceTooLong {
+                    distance: 0x10_0000..,
+                    reach: 0x10_0000
+                })
             ),
             "{extra}: {linked:?}"
         );
@@ -261,7 +267,11 @@ fn a_million_equal_exits_are_one_and_take_no_time() {
             .map(|_| builder.exit([Leave { id: 3 }]).unwrap())
             .collect();
         builder.push(Guard { out: exits[0] }).unwrap();
-        builder.push(Guard { out: exits[exits.len() - 1] }).unwrap();
+        builder
+            .push(Guard {
+                out: exits[exits.len() - 1],
+            })
+            .unwrap();
         builder.push(Return).unwrap();
         finish(&mut builder)
     });

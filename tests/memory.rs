@@ -107,7 +107,11 @@ fn build(builder: &mut TraceBuilder, rounds: u64) -> (usize, usize) {
         let far = Target::new(ADDRESS + (1 << 40) + round % 7 * 4).unwrap();
         builder.push(Op::from(Guard { out })).unwrap();
         builder.push(Test { to: end }).unwrap();
-        builder.push(Load { value: 0x1234_5678_9abc_0000 | round }).unwrap();
+        builder
+            .push(Load {
+                value: 0x1234_5678_9abc_0000 | round,
+            })
+            .unwrap();
         if round < 8 {
             builder.push(Cell { cell }).unwrap();
         } else {
@@ -202,7 +206,11 @@ fn linking_a_trace_without_calls_into_given_memory_allocates_nothing() {
     let mut builder = TraceBuilder::new();
     let out = builder.exit([Leave { id: 1 }]).unwrap();
     for n in 0..100 {
-        builder.push(Load { value: 0x1234_0000_5678_0000 | n }).unwrap();
+        builder
+            .push(Load {
+                value: 0x1234_0000_5678_0000 | n,
+            })
+            .unwrap();
         builder.push(Guard { out }).unwrap();
     }
     builder.push(Return).unwrap();
@@ -220,7 +228,9 @@ fn a_million_micro_ops_need_their_bytes_and_16_more_for_each_of_them_and_each_re
     for number in [1_000_000, 1_060_000] {
         type Kind = (&'static str, usize, fn(&mut TraceBuilder, u64));
         let kinds: [Kind; 5] = [
-            ("nothing", 0, |builder, _| builder.push(Add { n: 1 }).unwrap()),
+            ("nothing", 0, |builder, _| {
+                builder.push(Add { n: 1 }).unwrap()
+            }),
             ("guards", 1, |builder, n| {
                 if n == 0 {
                     builder.exit([Leave { id: 1 }]).unwrap();

@@ -77,6 +77,6 @@ pub(crate) fn flaws(
 fn last_statement(body: &TokenStream) -> Option<Span> {
     let tokens: Vec<_> = body.clone().into_iter().collect();
     let semicolon = |token: &proc_macro2::TokenTree| token.to_string() == ";";
-    let statements = tokens.split(semicolon).filter(|s| !s.is_empty());
-    statements.last().map(|statement| statement[0].span())
+    let mut statements = tokens.split(semicolon).filter(|s| !s.is_empty());
+    statements.next_back().map(|statement| statement[0].span())
 }

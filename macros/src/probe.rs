@@ -119,7 +119,7 @@ impl Probes {
         let count = max - self.base + 1;
         // Steps of about the golden ratio visit every value of a short range, and spread over a long one.
         let step = if count > MANY {
-            (count * 0x9e37 >> 16) | 1
+            ((count * 0x9e37) >> 16) | 1
         } else {
             1
         };

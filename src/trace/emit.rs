@@ -1,9 +1,11 @@
 //! Copying a template into the trace: words, holes, references.
 
 use super::TraceBuilder;
+use super::island::BEFORE;
 use super::options::FallThrough;
 use super::state::{
     Branch, CallSite, HERE, Literal, LoadSite, Open, Place, PlaceKind, Point, UNPLACED, is_placed,
+    reserve,
 };
 use crate::asm::NOP;
 use crate::asm::branch::{self, Field};
@@ -69,6 +71,7 @@ impl TraceBuilder {
                 here
             }
         };
+        reserve(&mut self.code, BEFORE as usize);
         if follows && self.options.fall_through == FallThrough::Nop {
             self.emit_nop();
         }
@@ -117,18 +120,22 @@ impl TraceBuilder {
     /// Copies one part of a micro-op, patches its holes and notes its references. `values` are encoded;
     /// `cold_part` is the number of its cold part, if it has one.
     pub(super) fn emit(&mut self, op: Op, part: Part, cold_part: u32, values: &[u64]) {
-        let start = self.code.len();
-        self.code.extend_from_slice(part.words(op));
+        let (start, words) = (self.code.len(), part.words(op));
+        reserve(&mut self.code, words.len() + 1);
+        self.code.extend_from_slice(words);
         op.patch(part.holes(op), values, &mut self.code[start..]);
         for reference in part.references(op) {
             let at = start as u32 + u32::from(reference.word);
             let argument = usize::from(reference.argument);
             match reference.goal {
-                Goal::Call => self.calls.push(CallSite {
-                    at,
-                    number: 0,
-                    target: Target::from_raw(values[argument]),
-                }),
+                Goal::Call => {
+                    reserve(&mut self.calls, 1);
+                    self.calls.push(CallSite {
+                        at,
+                        number: 0,
+                        target: Target::from_raw(values[argument]),
+                    });
+                }
                 Goal::Exit(field) => {
                     let exit = Handle::from_raw(values[argument]).index;
                     self.want(exit);
@@ -207,6 +214,7 @@ impl TraceBuilder {
         if self.try_branch(at, place, inner, field) {
             return;
         }
+        reserve(&mut self.branches, 1);
         self.branches.push(Branch {
             at,
             place,
@@ -230,6 +238,7 @@ impl TraceBuilder {
                 return;
             }
         }
+        reserve(&mut self.loads, 1);
         self.loads.push(LoadSite::new(at, literal));
         self.due.pending += 2;
         let last = at + self.options.reach.literal_words() - 1;

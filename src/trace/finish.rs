@@ -188,7 +188,7 @@ impl TraceBuilder {
         let trampolines = 2 * self.targets.keys().len() as u32;
         // Two kinds of padding, trampolines with their targets' words, and the loads' words.
         let end = self.code.len() as u32 + 2 + 2 * trampolines + 2 * waiting + self.due.pending;
-        let first = self.loads[self.due.loads].at;
+        let first = self.loads[self.due.loads].at();
         if end >= first + self.options.reach.literal_words() {
             self.island(u32::MAX);
         }
@@ -272,7 +272,7 @@ impl TraceBuilder {
                 Literal::Mutable(mutable) => {
                     let state = self.mutables[mutable as usize];
                     if state.island != UNPLACED {
-                        self.write_load(load.at, state.island);
+                        self.write_load(load.at(), state.island);
                         continue;
                     }
                     let word = &mut words_of_mutables[mutable as usize];
@@ -285,7 +285,10 @@ impl TraceBuilder {
             if word == new {
                 self.pool.push(PoolWord { value, mutable });
             }
-            self.pool_loads.push(PoolLoad { at: load.at, word });
+            self.pool_loads.push(PoolLoad {
+                at: load.at(),
+                word,
+            });
         }
         self.scratch_mutables = words_of_mutables;
         self.scratch_constants = words_of_constants;

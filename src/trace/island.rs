@@ -2,7 +2,7 @@
 
 use super::emit::Part;
 use super::options::FallThrough;
-use super::state::{Branch, Island, Literal, Open, UNPLACED};
+use super::state::{Branch, Island, Literal, Open, UNPLACED, reserve};
 use super::{Due, TraceBuilder};
 use crate::asm::branch::{self, Field};
 use crate::asm::{NOP, UDF, WORD};
@@ -12,7 +12,7 @@ use crate::op::template::{Goal, Reference};
 
 /// Words that can come in front of a part: the slot of the last micro-op, and the NOP of an invalidation
 /// point or of an exit that can be linked.
-const BEFORE: u32 = 2;
+pub(super) const BEFORE: u32 = 2;
 
 impl TraceBuilder {
     /// Makes sure that after one part of `op` everything pending, and what the part adds to it, can
@@ -116,7 +116,7 @@ impl TraceBuilder {
             *due.cursor(field) = cursor;
         }
         if let Some(load) = self.loads.get(due.loads) {
-            let last = load.at + self.options.reach.literal_words() - 1;
+            let last = load.at() + self.options.reach.literal_words() - 1;
             due.deadline = due.deadline.min(last);
         }
         self.due = due;
@@ -141,6 +141,8 @@ impl TraceBuilder {
                 false
             }
         };
+        let most = 1 + self.worst_island();
+        reserve(&mut self.code, most as usize);
         let around = self.code.len();
         if jump {
             self.code.push(NOP);
@@ -194,10 +196,10 @@ impl TraceBuilder {
         let reach = self.options.reach.literal_words();
         self.scratch_loads.clear();
         while let Some(load) = self.loads.get(due.loads) {
-            if load.at + reach > horizon.saturating_add(reach / 2) {
+            if load.at() + reach > horizon.saturating_add(reach / 2) {
                 break;
             }
-            self.scratch_loads.push((load.literal(), load.at));
+            self.scratch_loads.push((load.literal(), load.at()));
             due.loads += 1;
             due.pending -= 2;
         }

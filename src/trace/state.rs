@@ -101,31 +101,47 @@ pub(crate) enum Literal {
     Mutable(u32),
 }
 
-/// A literal load whose displacement is not written yet.
+/// Makes room in a vector that gets as long as the trace: for half as much again, where `Vec` would
+/// make room for twice as much. It is what a long trace needs most of its memory for.
+pub(crate) fn reserve<T>(vec: &mut Vec<T>, more: usize) {
+    if vec.capacity() - vec.len() < more {
+        vec.reserve_exact(more.max(vec.len() / 2).max(64));
+    }
+}
+
+/// A literal load whose displacement is not written yet, in 12 bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LoadSite {
-    /// The instruction, in words.
-    pub(crate) at: u32,
-    /// The index of a changeable literal, or [`LoadSite::CONSTANT`].
-    mutable: u32,
-    value: u64,
+    /// The instruction, in words; the uppermost bit says that it reads a changeable literal.
+    site: u32,
+    /// The halves of the constant, or the literal's index.
+    value: [u32; 2],
 }
 
 impl LoadSite {
-    const CONSTANT: u32 = u32::MAX;
+    const MUTABLE: u32 = 1 << 31;
 
     pub(crate) fn new(at: u32, literal: Literal) -> LoadSite {
-        let (mutable, value) = match literal {
-            Literal::Constant(value) => (LoadSite::CONSTANT, value),
-            Literal::Mutable(index) => (index, 0),
+        let (mark, value) = match literal {
+            Literal::Constant(value) => (0, value),
+            Literal::Mutable(index) => (LoadSite::MUTABLE, index.into()),
         };
-        LoadSite { at, mutable, value }
+        LoadSite {
+            site: at | mark,
+            value: [value as u32, (value >> 32) as u32],
+        }
+    }
+
+    /// The instruction, in words.
+    pub(crate) fn at(&self) -> u32 {
+        self.site & !LoadSite::MUTABLE
     }
 
     pub(crate) fn literal(&self) -> Literal {
-        match self.mutable {
-            LoadSite::CONSTANT => Literal::Constant(self.value),
-            index => Literal::Mutable(index),
+        let [low, high] = self.value;
+        match self.site & LoadSite::MUTABLE {
+            0 => Literal::Constant(u64::from(high) << 32 | u64::from(low)),
+            _ => Literal::Mutable(low),
         }
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn check_sections(linked: &LinkedTrace) -> Result<(), Wrong> {
     }
     let literals = linked.range(Part::Literals);
     ensure!(
-        literals.is_empty() || literals.start % 8 == 0,
+        literals.is_empty() || literals.start.is_multiple_of(8),
         "the literals are {literals:?}"
     );
     ensure!(word(linked, 0) == NOP, "the entry is no NOP");
@@ -645,7 +645,7 @@ impl<'p> Map<'p> {
         let calls = s.direct_calls + s.far_calls;
         ensure!(calls == self.calls, "{s:?}: calls are {}", self.calls);
         ensure!(
-            (s.far_calls > 0) == !self.linked.far_targets().is_empty(),
+            (s.far_calls > 0) != self.linked.far_targets().is_empty(),
             "{s:?}: {:?}",
             self.linked.far_targets()
         );

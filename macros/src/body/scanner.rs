@@ -132,7 +132,7 @@ impl<'a> Scanner<'a> {
 
     /// `.u32 a, b`: words that dynasm-rs has no mnemonic for.
     fn words(&mut self, tokens: &[TokenTree]) -> syn::Result<Vec<Statement>> {
-        if !ident(tokens.get(1)).is_some_and(|name| name == "u32") {
+        if ident(tokens.get(1)).is_none_or(|name| name != "u32") {
             let span = tokens.get(1).unwrap_or(&tokens[0]).span();
             return error(
                 span,
