@@ -95,6 +95,7 @@ fn operand_out_of_range_names_op_operand_value_and_range() {
 fn an_operand_of_the_enum_is_checked_like_that_of_the_struct() {
     let by_struct = refused(|b| b.push(Add { n: 5000 }));
     let by_enum = refused(|b| b.push(Op::from(Add { n: 5000 })));
+    #[allow(clippy::needless_borrows_for_generic_args)] // it is the borrow that is tried
     let by_reference = refused(|b| b.push(&Op::from(Add { n: 5000 })));
     assert_eq!(by_struct, by_enum);
     assert_eq!(by_struct, by_reference);
@@ -375,7 +376,8 @@ fn a_trace_must_not_fall_off_its_end() {
 fn a_label_behind_the_last_micro_op_is_no_place_to_go_to() {
     // By a branch, by a closing jump, by `jump`, from an exit; with cold code and without. What is cold
     // comes behind the label, but is not what it stands for.
-    let ends: [fn(&mut TraceBuilder, opstitch::Label) -> Result<(), Error>; 4] = [
+    type End = fn(&mut TraceBuilder, opstitch::Label) -> Result<(), Error>;
+    let ends: [End; 4] = [
         |b, to| b.push(Skip { to }),
         |b, to| b.push(Jump { to }),
         |b, to| {

@@ -1,12 +1,11 @@
 //! What a builder allocates: nothing once it is warm, and little more than the trace itself.
 //!
-//! The allocator of this program counts, so its tests run one at a time.
+//! The allocator of this program counts, for each thread on its own: tests run side by side.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard};
+use std::cell::Cell;
 
-use opstitch::{FallThrough, Options, Reach, Target, TraceBuilder};
+use opstitch::{Exit, FallThrough, MicroOp, Options, Reach, Target, TraceBuilder};
 
 opstitch::uops! {
     op Add(n: u12) { ; add x0, x0, n }
@@ -30,40 +29,52 @@ opstitch::uops! {
 
 struct Counting;
 
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
+/// What a thread has allocated: how often, and how many bytes more than it freed, now and at most.
+#[derive(Clone, Copy)]
+struct Count {
+    allocations: usize,
+    now: isize,
+    peak: isize,
+}
 
-fn grown(by: usize) {
-    ALLOCATIONS.fetch_add(1, Relaxed);
-    let now = NOW.fetch_add(by, Relaxed) + by;
-    PEAK.fetch_max(now, Relaxed);
+thread_local! {
+    static COUNT: Cell<Count> = const {
+        Cell::new(Count { allocations: 0, now: 0, peak: 0 })
+    };
+}
+
+fn count(allocations: usize, more: usize, less: usize) {
+    COUNT.with(|cell| {
+        let mut count = cell.get();
+        count.allocations += allocations;
+        count.now += more as isize;
+        count.peak = count.peak.max(count.now);
+        count.now -= less as isize;
+        cell.set(count);
+    });
 }
 
 // SAFETY: everything is passed on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        grown(layout.size());
+        count(1, layout.size(), 0);
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Relaxed);
+        count(0, 0, layout.size());
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Small blocks are copied; pages of large ones are moved, not held twice (`mremap`).
-        let held_twice = layout.size() < 128 << 10;
-        if held_twice {
-            grown(size);
-            NOW.fetch_sub(layout.size(), Relaxed);
-        } else {
-            grown(size.saturating_sub(layout.size()));
-            NOW.fetch_sub(layout.size().saturating_sub(size), Relaxed);
-        }
+        // Small blocks are copied; the pages of large ones are moved (`mremap`), not held twice.
+        let common = match layout.size() {
+            0x2_0000.. => layout.size().min(size),
+            _ => 0,
+        };
+        count(1, size - common, layout.size() - common);
         // SAFETY: the caller's promise.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -72,25 +83,20 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// One test at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
 /// How many allocations `work` makes.
 fn allocations<T>(work: impl FnOnce() -> T) -> (T, usize) {
-    let before = ALLOCATIONS.load(Relaxed);
+    let before = COUNT.get().allocations;
     let result = work();
-    (result, ALLOCATIONS.load(Relaxed) - before)
+    (result, COUNT.get().allocations - before)
 }
 
 /// How many bytes more than before are held at most while `work` runs.
 fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
-    let before = NOW.load(Relaxed);
-    PEAK.store(before, Relaxed);
+    let mut count = COUNT.get();
+    count.peak = count.now;
+    COUNT.set(count);
     let result = work();
-    (result, PEAK.load(Relaxed) - before)
+    (result, (COUNT.get().peak - count.now) as usize)
 }
 
 const ADDRESS: u64 = 0x1_0000_0000;
@@ -140,7 +146,6 @@ fn build(builder: &mut TraceBuilder, rounds: u64) -> (usize, usize) {
 
 #[test]
 fn a_warm_builder_allocates_nothing_from_the_first_push_to_the_finished_trace() {
-    let _alone = alone();
     let short = Reach::default()
         .conditional(600)
         .and_then(|reach| reach.test(300))
@@ -168,7 +173,6 @@ fn a_warm_builder_allocates_nothing_from_the_first_push_to_the_finished_trace() 
 
 #[test]
 fn a_warm_builder_allocates_nothing_for_what_it_refuses() {
-    let _alone = alone();
     let mut builder = TraceBuilder::new();
     build(&mut builder, 100);
     builder.finish().unwrap();
@@ -187,7 +191,6 @@ fn a_warm_builder_allocates_nothing_for_what_it_refuses() {
 
 #[test]
 fn linking_into_given_memory_allocates_a_handful_of_times_whatever_the_length() {
-    let _alone = alone();
     for rounds in [10, 1000] {
         let mut builder = TraceBuilder::new();
         build(&mut builder, rounds);
@@ -195,14 +198,12 @@ fn linking_into_given_memory_allocates_a_handful_of_times_whatever_the_length() 
         let mut bytes = vec![0; trace.linked_len(ADDRESS).unwrap()];
         let (statistics, count) = allocations(|| trace.link_into(ADDRESS, &mut bytes).unwrap());
         assert_eq!(statistics.total(), bytes.len());
-        println!("{rounds} rounds: {count} allocations");
         assert!(count <= 8, "{count} allocations for {rounds} rounds");
     }
 }
 
 #[test]
 fn linking_a_trace_without_calls_into_given_memory_allocates_nothing() {
-    let _alone = alone();
     let mut builder = TraceBuilder::new();
     let out = builder.exit([Leave { id: 1 }]).unwrap();
     for n in 0..100 {
@@ -220,60 +221,52 @@ fn linking_a_trace_without_calls_into_given_memory_allocates_nothing() {
     assert_eq!(count, 0);
 }
 
+/// Asserts what a trace of so many micro-ops and references may need while it is built.
+#[track_caller]
+fn assert_lean(name: &str, build: impl FnOnce(&mut TraceBuilder) -> (usize, usize)) {
+    let ((len, noted), most) = peak(|| {
+        let mut builder = TraceBuilder::with_options(Options::new().annotate(false));
+        let (ops, references) = build(&mut builder);
+        let trace = builder.finish().unwrap();
+        (trace.linked_len(ADDRESS).unwrap(), ops + references)
+    });
+    let allowed = len + 16 * noted;
+    println!("{name}: {most} bytes of {allowed}, {len} of them final");
+    assert!(most <= allowed, "{name}: {most} bytes, {allowed} allowed");
+}
+
+/// A million, and so many more that what grew last is as empty as it gets.
+const NUMBERS: [u64; 2] = [1_000_000, 1_100_000];
+
 #[test]
 fn a_million_micro_ops_need_their_bytes_and_16_more_for_each_of_them_and_each_reference() {
-    let _alone = alone();
-    let options = Options::new().annotate(false);
-    // One for which vectors that double are full, one for which they are half empty.
-    for number in [1_000_000, 1_060_000] {
-        type Kind = (&'static str, usize, fn(&mut TraceBuilder, u64));
-        let kinds: [Kind; 5] = [
-            ("nothing", 0, |builder, _| {
-                builder.push(Add { n: 1 }).unwrap()
-            }),
-            ("guards", 1, |builder, n| {
-                if n == 0 {
-                    builder.exit([Leave { id: 1 }]).unwrap();
-                }
-            }),
-            ("calls", 1, |builder, n| {
-                let function = Target::new(ADDRESS + n % 1000 * 4).unwrap();
-                builder.push(Call { function }).unwrap();
-            }),
-            ("loads", 1, |builder, n| {
-                let value = 0x1234_5678_9abc_0000 | n % 1000;
-                builder.push(Load { value }).unwrap();
-            }),
-            ("different loads", 1, |builder, n| {
-                let value = 0x1234_5678_0000_0000 | n;
-                builder.push(Load { value }).unwrap();
-            }),
-        ];
-        for (name, references, push) in kinds {
-            let (len, most) = peak(|| {
-                let mut builder = TraceBuilder::with_options(options);
-                let out = builder.exit([Leave { id: 1 }]).unwrap();
-                for n in 0..number {
-                    if name == "guards" {
-                        builder.push(Guard { out }).unwrap();
-                    } else {
-                        push(&mut builder, n);
-                    }
-                }
-                builder.push(Return).unwrap();
-                let trace = builder.finish().unwrap();
-                trace.linked_len(ADDRESS).unwrap()
-            });
-            let allowed = len + 16 * number as usize * (1 + references);
-            println!("{number} {name}: {most} of {allowed}, {len} of them final");
-        }
-        let ((len, (ops, references)), most) = peak(|| {
-            let mut builder = TraceBuilder::with_options(options);
-            let counts = build(&mut builder, number / 10);
-            let trace = builder.finish().unwrap();
-            (trace.linked_len(ADDRESS).unwrap(), counts)
-        });
-        let allowed = len + 16 * (ops + references);
-        println!("{number} everything: {most} of {allowed}, {len} of them final");
+    for number in NUMBERS {
+        assert_lean("everything", |builder| build(builder, number / 10));
     }
+}
+
+/// Asserts the same of a trace of one micro-op over and over.
+fn assert_lean_of_one<M: MicroOp>(name: &str, references: usize, op: impl Fn(u64, Exit) -> M) {
+    for number in NUMBERS {
+        assert_lean(name, |builder| {
+            let out = builder.exit([Leave { id: 1 }]).unwrap();
+            for n in 0..number {
+                builder.push(op(n, out)).unwrap();
+            }
+            builder.push(Return).unwrap();
+            (builder.len(), references * number as usize)
+        });
+    }
+}
+
+#[test]
+fn traces_of_one_micro_op_a_million_times_need_no_more_either() {
+    assert_lean_of_one("nothing to note", 0, |_, _| Add { n: 1 });
+    assert_lean_of_one("guards", 1, |_, out| Guard { out });
+    assert_lean_of_one("calls", 1, |n, _| Call {
+        function: Target::new(ADDRESS + n % 1000 * 4).unwrap(),
+    });
+    assert_lean_of_one("different literals", 1, |n, _| Load {
+        value: 0x1234_5678_0000_0000 | n,
+    });
 }
