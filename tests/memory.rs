@@ -16,7 +16,7 @@ opstitch::uops! {
     op Guard(out: exit) { ; cbnz x1, =>out }
     op Call(function: call) { ; bl =>function }
     op Load(value: literal) { ; ldr x9, =>value }
-    op Cell(cell: mut literal) { ; ldr x9, =>cell }
+    op LoadCell(cell: mut literal) { ; ldr x9, =>cell }
     op Slow(n: u12) {
         ; cbz x0, >slow
         ; back:
@@ -119,7 +119,7 @@ fn build(builder: &mut TraceBuilder, rounds: u64) -> (usize, usize) {
             })
             .unwrap();
         if round < 8 {
-            builder.push(Cell { cell }).unwrap();
+            builder.push(LoadCell { cell }).unwrap();
         } else {
             builder.push(Add { n: 1 }).unwrap();
         }
