@@ -1,11 +1,11 @@
 //! The `uops!` macro of opstitch. See the documentation there.
 //!
-//! The way through, a file a step: [`parse`] reads the block, [`declare`] its names and ranges; [`body`]
+//! The way through, a file a step: `parse` reads the block, `declare` its names and ranges; `body`
 //! takes a micro-op's statements apart, finds operands, registers and labels in them, and refuses what
-//! dynasm-rs gets wrong; [`eval`] computes the expressions that operands stand in; [`probe`] chooses
-//! the values to try; [`draft`] writes the constant in which `dynasm!` is called and its answers are
-//! baked, and [`flaws`] what may be wrong with them; [`types`] writes the structs and the enum, and
-//! [`expand`] puts all together.
+//! dynasm-rs gets wrong; `eval` computes the expressions that operands stand in; `probe` chooses
+//! the values to try; `draft` writes the constant in which `dynasm!` is called and its answers are
+//! baked, and `flaws` what may be wrong with them; `types` writes the structs and the enum, and
+//! `expand` puts all together.
 
 mod body;
 mod declare;

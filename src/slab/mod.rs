@@ -9,8 +9,8 @@
 //!
 //! # The strategy
 //!
-//! A slab reserves its address range once. A [`Heap`] hands out granules of it, with its bookkeeping kept
-//! elsewhere. A [`Writer`] changes the memory in whatever way the system allows ([`Mapping`]) and cleans
+//! A slab reserves its address range once. A `Heap` hands out granules of it, with its bookkeeping kept
+//! elsewhere. A `Writer` changes the memory in whatever way the system allows ([`Mapping`]) and cleans
 //! the caches. Trampolines are shared by all traces and counted. All of this is under one lock,
 //! which nothing that runs code takes.
 //!
