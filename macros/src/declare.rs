@@ -27,6 +27,14 @@ pub(crate) struct Patched {
     pub(crate) value: TokenStream,
 }
 
+impl Patched {
+    /// Where its value begins.
+    pub(crate) fn span(&self) -> Span {
+        let first = self.value.clone().into_iter().next();
+        first.map_or(self.operand.name.span(), |token| token.span())
+    }
+}
+
 impl Declared {
     /// Reads and checks the declarations of a block. What is declared twice is left out the second
     /// time, so that it is said once.
@@ -38,10 +46,20 @@ impl Declared {
             operands: Vec::new(),
         };
         for alias in &block.registers {
-            errors.take(declared.add_alias(alias));
+            if let Err(error) = declared.add_alias(alias) {
+                errors.add(error);
+                // Only its own error: what uses it is right as far as can be seen.
+                let name = alias.name.to_string();
+                let unknown = Register::parse(&alias.register.to_string());
+                let register = unknown.unwrap_or(Register::X0);
+                declared.name_register(&name, register);
+            }
         }
         for constant in &block.constants {
-            errors.take(declared.add_constant(constant));
+            if let Err(error) = declared.add_constant(constant) {
+                errors.add(error);
+                declared.constants.insert(constant.name.to_string(), 0);
+            }
         }
         if block.ops.is_empty() {
             let message = "there is no micro-op here; declare one: `op Return { ; ret }`";
@@ -50,7 +68,14 @@ impl Declared {
         let mut seen = vec![block.name.clone()];
         block.ops.retain(|op| {
             if seen.contains(&op.name) {
-                let message = format!("`{}` is declared twice; rename one of the two", op.name);
+                let message = match op.name == block.name {
+                    true => format!(
+                        "`{}` is the enum of all micro-ops; rename this one, or begin the block with \
+                         another name for the enum: `pub enum MicroOps;`",
+                        op.name
+                    ),
+                    false => format!("`{}` is declared twice; rename one of the two", op.name),
+                };
                 errors.add(syn::Error::new(op.name.span(), message));
                 return false;
             }
@@ -64,20 +89,22 @@ impl Declared {
 
     /// Why an alias or a constant cannot have this name.
     fn check_name(&self, name: &Ident) -> syn::Result<()> {
-        let text = name.to_string();
-        let problem = if names::is_reserved(&text) {
+        self.check_text(&name.to_string(), name.span())
+    }
+
+    fn check_text(&self, text: &str, span: Span) -> syn::Result<()> {
+        let is_patched = || self.patched.iter().any(|p| p.operand.name == *text);
+        let problem = if names::is_reserved(text) {
             "means something to the assembler"
-        } else if self.aliases.all.contains_key(&text) {
+        } else if self.aliases.all.contains_key(text) {
             "is a register here already"
-        } else if self.constants.contains_key(&text)
-            || self.patched.iter().any(|p| p.operand.name == *name)
-        {
+        } else if self.constants.contains_key(text) || is_patched() {
             "is a constant here already"
         } else {
             return Ok(());
         };
         let message = format!("`{text}` {problem}; choose another name");
-        Err(syn::Error::new(name.span(), message))
+        Err(syn::Error::new(span, message))
     }
 
     /// Every name of a pinned register: `stack` and `stack_w`, `acc` and `acc_s`.
@@ -94,21 +121,20 @@ impl Declared {
             return Err(syn::Error::new(alias.register.span(), message));
         }
         self.check_name(&alias.name)?;
-        self.aliases.declared.push(name.clone());
-        // The stack pointer and the zero register share a number, and have one name here.
-        let widths = match register.number {
-            31 if register.is_general() => &[],
-            _ => register.widths(),
-        };
-        self.aliases.all.insert(name.clone(), target);
-        for &width in widths {
-            let name = Ident::new(&format!("{name}_{width}"), alias.name.span());
-            self.check_name(&name)?;
-            self.aliases
-                .all
-                .insert(name.to_string(), register.name_as(width));
+        for width in register.widths() {
+            self.check_text(&format!("{name}_{width}"), alias.name.span())?;
         }
+        self.name_register(&name, register);
         Ok(())
+    }
+
+    fn name_register(&mut self, name: &str, register: Register) {
+        let all = &mut self.aliases.all;
+        self.aliases.declared.push(name.to_owned());
+        all.insert(name.to_owned(), register);
+        for &width in register.widths() {
+            all.insert(format!("{name}_{width}"), Register { width, ..register });
+        }
     }
 
     fn add_constant(&mut self, constant: &Constant) -> syn::Result<()> {
@@ -142,12 +168,11 @@ impl Declared {
                     range: None,
                     scale: step,
                     is_constant: true,
+                    error: None,
                 },
                 value: constant.value.to_token_stream(),
             }),
-            // Only its own error: what uses it is right as far as can be seen.
             (Err(error), None) => {
-                self.constants.insert(name.to_string(), 0);
                 let hint = "a value that only the compiler knows needs a kind, by which it is patched \
                             in: `const FIELD: u12 * 8 = core::mem::offset_of!(Vm, field);`";
                 let message = format!("{error}; {hint}");
@@ -166,13 +191,17 @@ impl Declared {
                 errors.add(syn::Error::new(name.span(), message));
                 continue;
             }
-            errors.take(self.check_name(name));
+            let mut operand = operand.clone();
             let narrowed = narrow(operand.kind, operand.range.as_ref(), &self.constants);
-            operands.push(Operand {
-                kind: errors.take(narrowed).unwrap_or(operand.kind),
-                range: None,
-                ..operand.clone()
-            });
+            match self.check_name(name).and(narrowed) {
+                _ if operand.error.is_some() => {}
+                Ok(kind) => operand.kind = kind,
+                Err(error) => operand.error = Some(error),
+            }
+            if let Some(error) = &operand.error {
+                errors.add(error.clone());
+            }
+            operands.push(operand);
         }
         operands
     }
@@ -224,6 +253,6 @@ fn narrow(kind: Kind, range: Option<&Range>, constants: &Constants) -> syn::Resu
         Kind::VReg { max } if lowest == 0 && highest <= max.into() => {
             Ok(Kind::VReg { max: highest as u8 })
         }
-        _ => refuse("registers are 0..=31 here, or fewer from 0 on: `vreg in 0..=15`".to_owned()),
+        _ => refuse("vector registers are numbered from 0 to 31: `vreg in 0..=15`".to_owned()),
     }
 }

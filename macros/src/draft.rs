@@ -244,11 +244,14 @@ fn maps(
         name: &name,
         scale: declared.scale,
     };
+    let whole: Vec<_> = exprs
+        .iter()
+        .map(|expr| eval::affine(expr, variable, names.constants))
+        .collect();
+    let plain = whole.iter().all(|part| part.is_some_and(only_moves));
     let mut parts = Vec::new();
-    let mut plain = true;
     for expr in exprs {
         eval::affine_parts(expr, variable, names.constants, &mut parts);
-        plain &= eval::affine(expr, variable, names.constants).is_some_and(only_moves);
     }
     let mut maps: Vec<(i64, i64)> = Vec::new();
     for part in parts {
@@ -275,9 +278,26 @@ fn maps(
             }
         }
     } else if !(plain && probes.base == 0) {
+        let is_map = |part: &Option<Affine>| {
+            part.is_some_and(|(a, b)| {
+                let map = i64::try_from(a).ok().zip(i64::try_from(b).ok());
+                only_moves((a, b)) || map.is_some_and(|map| maps.contains(&map))
+            })
+        };
         probes.tell_apart(max, |value| {
-            let mut bits: Vec<u64> = maps.iter().map(|m| apply(*m, value as u64)).collect();
-            statement.add_sources(names, operand, value, exprs, &mut bits)?;
+            let mut bits = Vec::with_capacity(maps.len() + 2 * exprs.len());
+            bits.extend(maps.iter().map(|map| apply(*map, value as u64)));
+            match statement {
+                // dynasm-rs copies bits of the expression's value: of a map, if it is one. In some
+                // fields it copies bits of the negative; they are not so wide that a map fits.
+                Statement::Instruction(_) => {
+                    for (expr, _) in exprs.iter().zip(&whole).filter(|(_, part)| !is_map(part)) {
+                        let value = names.eval_with(expr, operand, value)? as u64;
+                        bits.extend([value, value.wrapping_neg()]);
+                    }
+                }
+                Statement::Word(word) => bits.push(word.with(names, operand, value)?.into()),
+            }
             Ok::<_, syn::Error>(bits)
         })?;
     }
@@ -312,11 +332,7 @@ fn check_word(word: &Word, uses: &[Use<'_>], names: &Names<'_>) -> syn::Result<(
         };
         let mut sum = at_base;
         for &(changed, value) in &values {
-            let one = |operand| match operand == changed {
-                true => value,
-                false => base(operand),
-            };
-            sum ^= word.value(names, &one)? ^ at_base;
+            sum ^= word.with(names, changed, value)? ^ at_base;
         }
         if sum != word.value(names, &value_of)? {
             return Err(syn::Error::new(second.span, flaws::JOINT));

@@ -99,8 +99,8 @@ pub(crate) fn eval(expr: &Expr, scope: &Scope<'_>) -> syn::Result<i128> {
             known.ok_or_else(|| {
                 error(
                     path,
-                    "here stand literals, operands and constants declared in this block (`const \
-                     SIZE = 16;`) whose value the macro can compute",
+                    "the macro does not know this; literals, operands and constants of this block \
+                     (`const SIZE = 16;`) can stand here",
                 )
             })
         }
@@ -268,7 +268,7 @@ mod tests {
         assert!(value("1 << -1", 0).unwrap_err().contains("0 to 126"));
         assert!(value("1 / n", 0).unwrap_err().contains("zero"));
         assert!(value("n as u8", 0).unwrap_err().contains("cast"));
-        assert!(value("other", 0).unwrap_err().contains("declared"));
+        assert!(value("other", 0).unwrap_err().contains("does not know"));
     }
 
     #[test]

@@ -21,6 +21,10 @@ pub(crate) fn expand(mut block: Block) -> TokenStream {
     let mut shared = Shared::default();
     let mut drafts = Vec::new();
     for (op, operands) in block.ops.iter().zip(&declared.operands) {
+        if operands.iter().any(|operand| operand.error.is_some()) {
+            // What else is wrong may come from that.
+            continue;
+        }
         let operands = with_constants(op, operands, &declared);
         let names = Names {
             aliases: &declared.aliases,
@@ -82,8 +86,8 @@ fn with_patched(declared: &Declared, inner: TokenStream) -> TokenStream {
     }
     let count = declared.patched.len();
     let values = declared.patched.iter().map(|patched| {
-        let (value, span) = (&patched.value, patched.operand.name.span());
-        quote_spanned!(span=> (#value) as ::core::primitive::i128)
+        let value = &patched.value;
+        quote_spanned!(patched.span()=> (#value) as ::core::primitive::i128)
     });
     quote! {
         const _: () = {
@@ -103,8 +107,7 @@ fn patched(declared: &Declared) -> TokenStream {
         };
         let (name, step) = (&patched.operand.name, patched.operand.scale);
         let message = declare::outside(name, None, min, max, step);
-        let first = patched.value.clone().into_iter().next();
-        let span = first.map_or(name.span(), |token| token.span());
+        let span = patched.span();
         let constant = draft::patched_name(name);
         items.extend(quote! {
             const #constant: p::Constant = p::Constant {

@@ -18,6 +18,8 @@ mod operand;
 mod parse;
 mod probe;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use proc_macro2::TokenStream;

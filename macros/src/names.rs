@@ -7,53 +7,64 @@ pub(crate) struct Register {
     pub(crate) width: char,
     /// 0 to 31; the stack pointer and the zero register are 31.
     pub(crate) number: u8,
+    /// Whether 31 is the stack pointer.
+    pub(crate) is_sp: bool,
 }
 
 impl Register {
+    pub(crate) const X0: Register = Register {
+        width: 'x',
+        number: 0,
+        is_sp: false,
+    };
+
     pub(crate) fn parse(name: &str) -> Option<Register> {
-        let width = match name {
-            "sp" | "xzr" => {
-                return Some(Register {
-                    width: 'x',
-                    number: 31,
-                });
+        let (width, number) = match name {
+            "sp" | "xzr" => ('x', 31),
+            "wsp" | "wzr" => ('w', 31),
+            _ => {
+                let width = name.chars().next()?;
+                let digits = name.get(1..)?;
+                let number: u8 = digits.parse().ok()?;
+                let highest = match width {
+                    'x' | 'w' => 30,
+                    'b' | 'h' | 's' | 'd' | 'q' | 'v' => 31,
+                    _ => return None,
+                };
+                if number > highest || number.to_string() != digits {
+                    return None;
+                }
+                (width, number)
             }
-            "wsp" | "wzr" => {
-                return Some(Register {
-                    width: 'w',
-                    number: 31,
-                });
-            }
-            _ => name.chars().next()?,
         };
-        let digits = name.get(1..)?;
-        let number: u8 = digits
-            .parse()
-            .ok()
-            .filter(|n: &u8| n.to_string() == digits)?;
-        let highest = match width {
-            'x' | 'w' => 30,
-            'b' | 'h' | 's' | 'd' | 'q' | 'v' => 31,
-            _ => return None,
-        };
-        (number <= highest).then_some(Register { width, number })
+        Some(Register {
+            width,
+            number,
+            is_sp: name.ends_with("sp"),
+        })
+    }
+
+    /// Its name in assembly.
+    pub(crate) fn name(self) -> String {
+        match (self.width, self.number, self.is_sp) {
+            ('x', 31, true) => "sp".to_owned(),
+            ('x', 31, false) => "xzr".to_owned(),
+            ('w', 31, true) => "wsp".to_owned(),
+            ('w', 31, false) => "wzr".to_owned(),
+            (width, number, _) => format!("{width}{number}"),
+        }
     }
 
     pub(crate) fn is_general(self) -> bool {
         matches!(self.width, 'x' | 'w')
     }
 
-    /// The same register in another width.
-    pub(crate) fn name_as(self, width: char) -> String {
-        format!("{width}{}", self.number)
-    }
-
-    /// The widths that the register can be spoken of in.
+    /// The widths that the register has names of its own in, but for those of number 31.
     pub(crate) fn widths(self) -> &'static [char] {
-        if self.is_general() {
-            &['x', 'w']
-        } else {
-            &['v', 'b', 'h', 's', 'd', 'q']
+        match (self.is_general(), self.number) {
+            (true, 31) => &[],
+            (true, _) => &['x', 'w'],
+            (false, _) => &['v', 'b', 'h', 's', 'd', 'q'],
         }
     }
 }
@@ -137,10 +148,11 @@ mod tests {
 
     #[test]
     fn registers_are_told_from_other_names() {
-        let named = |width, number| Some(Register { width, number });
-        assert_eq!(Register::parse("x19"), named('x', 19));
-        assert_eq!(Register::parse("wzr"), named('w', 31));
-        assert_eq!(Register::parse("q31"), named('q', 31));
+        for name in ["x0", "x19", "w30", "sp", "wsp", "xzr", "wzr", "q31", "v7"] {
+            let register = Register::parse(name).unwrap();
+            assert_eq!(register.name(), name);
+            assert!(name.starts_with(register.width) || register.number == 31);
+        }
         for name in ["x31", "x07", "w", "xs", "v32", "", "\u{e9}1", "x+1"] {
             assert_eq!(Register::parse(name), None, "{name}");
         }

@@ -48,6 +48,10 @@ impl Kind {
         }
     }
 
+    fn can_have_range(self) -> bool {
+        matches!(self, Kind::Number { .. } | Kind::VReg { .. })
+    }
+
     /// Whether it stands behind `=>`.
     pub(crate) fn is_reference(self) -> bool {
         matches!(
@@ -69,6 +73,8 @@ pub(crate) struct Operand {
     pub(crate) scale: i128,
     /// Whether it is a constant of the block.
     pub(crate) is_constant: bool,
+    /// What is wrong with its declaration.
+    pub(crate) error: Option<syn::Error>,
 }
 
 /// `in lowest ..= highest`.
@@ -124,20 +130,23 @@ impl Parse for Operand {
             let _: Token![mut] = input.parse()?;
         }
         let kind_name: Ident = input.parse()?;
-        let kind = match (is_mut, kind_of(&kind_name)?) {
-            (true, Kind::Literal) => Kind::MutLiteral,
-            (true, _) => {
-                let message = "only a literal can be `mut`";
-                return Err(syn::Error::new(kind_name.span(), message));
-            }
-            (false, kind) => kind,
-        };
         let range_span = input.span();
         let range = Range::parse(input)?;
-        if range.is_some() && !matches!(kind, Kind::Number { .. } | Kind::VReg { .. }) {
-            let message = "only numbers and vector registers can have a range: `u12 in 1..=100`";
-            return Err(syn::Error::new(range_span, message));
-        }
+        let kind = match (is_mut, kind_of(&kind_name)) {
+            (true, Ok(Kind::Literal)) => Ok(Kind::MutLiteral),
+            (true, Ok(_)) => Err(error(kind_name.span(), "only a literal can be `mut`")),
+            (false, Ok(kind)) if range.is_some() && !kind.can_have_range() => {
+                let message =
+                    "only numbers and vector registers can have a range: `u12 in 1..=100`";
+                Err(error(range_span, message))
+            }
+            (_, kind) => kind,
+        };
+        // With a wrong kind the micro-op is there all the same, for those who use it.
+        let (kind, range, error) = match kind {
+            Ok(kind) => (kind, range, None),
+            Err(error) => (ANY_NUMBER, None, Some(error)),
+        };
         Ok(Operand {
             docs,
             name,
@@ -145,9 +154,16 @@ impl Parse for Operand {
             range,
             scale: 1,
             is_constant: false,
+            error,
         })
     }
 }
+
+const ANY_NUMBER: Kind = Kind::Number {
+    signed: false,
+    min: 0,
+    max: u64::MAX as i128,
+};
 
 fn kind_of(name: &Ident) -> syn::Result<Kind> {
     let text = name.to_string();

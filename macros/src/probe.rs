@@ -91,25 +91,31 @@ impl Probes {
             return Ok(());
         }
         let base = bits(self.base)?;
-        // Each class is a mask of bits that have behaved alike up to now.
-        let mut classes = vec![vec![u64::MAX; base.len()]];
+        let len = base.len();
+        // Each class is a mask of bits that have behaved alike up to now, as many words as `base`.
+        // Plain loops: where the macro is not optimized, these are what it spends its time on.
+        let mut classes = vec![u64::MAX; len];
         let mut splits = |value: i128| -> Result<bool, E> {
             let mut flips = bits(value)?;
-            flips.iter_mut().zip(&base).for_each(|(a, b)| *a ^= b);
+            for word in 0..len {
+                flips[word] ^= base[word];
+            }
             let before = classes.len();
-            for index in 0..before {
-                let class = classes[index].iter().zip(&flips);
+            let mut class = 0;
+            while class < before {
                 let (mut flipped, mut kept) = (0, 0);
-                class.for_each(|(mask, flips)| {
-                    flipped |= mask & flips;
-                    kept |= mask & !flips;
-                });
-                if flipped != 0 && kept != 0 {
-                    let class = &mut classes[index];
-                    let other = class.iter().zip(&flips).map(|(m, f)| m & !f).collect();
-                    class.iter_mut().zip(&flips).for_each(|(m, f)| *m &= f);
-                    classes.push(other);
+                for word in 0..len {
+                    flipped |= classes[class + word] & flips[word];
+                    kept |= classes[class + word] & !flips[word];
                 }
+                if flipped != 0 && kept != 0 {
+                    for word in 0..len {
+                        let mask = classes[class + word];
+                        classes[class + word] = mask & flips[word];
+                        classes.push(mask & !flips[word]);
+                    }
+                }
+                class += len;
             }
             Ok(classes.len() > before)
         };

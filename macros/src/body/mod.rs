@@ -15,6 +15,7 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 
 use crate::Errors;
 use crate::eval::{self, Constants, Scope};
+use crate::names::Register;
 use crate::operand::Operand;
 use crate::parse::Op;
 
@@ -27,7 +28,7 @@ const FIRST_LOCAL: u16 = 256;
 #[derive(Default)]
 pub(crate) struct Aliases {
     /// Every name, `stack` and `stack_w`, and the register it stands for.
-    pub(crate) all: HashMap<String, String>,
+    pub(crate) all: HashMap<String, Register>,
     /// Those that were declared.
     pub(crate) declared: Vec<String>,
 }
@@ -51,7 +52,12 @@ impl Names<'_> {
     }
 
     /// The value of an expression over one operand.
-    fn eval_with(&self, expr: &syn::Expr, operand: usize, value: i128) -> syn::Result<i128> {
+    pub(crate) fn eval_with(
+        &self,
+        expr: &syn::Expr,
+        operand: usize,
+        value: i128,
+    ) -> syn::Result<i128> {
         let operand = &self.operands[operand];
         let scope = Scope {
             constants: self.constants,
@@ -96,6 +102,7 @@ pub(crate) fn scan(op: &Op, names: &Names<'_>, errors: &mut Errors) -> Body {
     let labels = find_labels(&hot, &cold);
     check_size(op, names, &hot, &cold, &labels, errors);
     let mut scanner = scanner::Scanner::new(names, &labels, &mut body.literal_ranges);
+    let mut failed = false;
     for (statements, into) in [(&hot, &mut body.hot), (&cold, &mut body.cold)] {
         for tokens in statements {
             if label_of(tokens).is_none() {
@@ -103,8 +110,7 @@ pub(crate) fn scan(op: &Op, names: &Names<'_>, errors: &mut Errors) -> Body {
                     Ok(read) => into.extend(read),
                     Err(error) => {
                         errors.add(error);
-                        // What else is wrong with it shows when this is mended.
-                        scanner.mark_used(tokens.iter().cloned().collect());
+                        failed = true;
                     }
                 }
             }
@@ -119,7 +125,8 @@ pub(crate) fn scan(op: &Op, names: &Names<'_>, errors: &mut Errors) -> Body {
         errors.add(syn::Error::new(cold.keyword, message));
     }
     for (operand, used) in names.operands.iter().zip(used) {
-        if !used && !operand.is_constant {
+        // Where a statement is wrong, it may be the one that was to use the operand.
+        if !used && !operand.is_constant && !failed {
             let message = format!(
                 "operand `{}` is never used; use it in the body, or leave it out",
                 operand.name
@@ -192,14 +199,18 @@ fn find_labels(hot: &[Vec<TokenTree>], cold: &[Vec<TokenTree>]) -> Vec<Label> {
     for (cold_part, statements, first) in [(false, hot, 0), (true, cold, hot.len())] {
         let mut word = 0;
         for (index, tokens) in statements.iter().enumerate() {
-            match label_of(tokens) {
-                Some(name) => labels.push(Label {
+            if let [TokenTree::Ident(name), colon, ..] = tokens.as_slice()
+                && is_punct(Some(colon), ':')
+            {
+                labels.push(Label {
                     name: name.to_string(),
                     cold: cold_part,
                     word,
                     statement: first + index,
-                }),
-                None => word += words(tokens),
+                });
+            }
+            if label_of(tokens).is_none() {
+                word += words(tokens);
             }
         }
     }

@@ -95,36 +95,6 @@ impl Statement {
         uses
     }
 
-    /// Adds numbers whose bits, or inverted bits, the statement's word is made of, for a value of an
-    /// operand that stands in it in these expressions.
-    pub(crate) fn add_sources(
-        &self,
-        names: &Names<'_>,
-        operand: usize,
-        value: i128,
-        exprs: &[&Expr],
-        sources: &mut Vec<u64>,
-    ) -> syn::Result<()> {
-        match self {
-            // dynasm-rs copies bits of the expression's value, or of its negative.
-            Statement::Instruction(_) => {
-                for expr in exprs {
-                    let value = names.eval_with(expr, operand, value)? as u64;
-                    sources.extend([value, value.wrapping_neg()]);
-                }
-            }
-            Statement::Word(word) => {
-                let base = |other: usize| probe::probes(names.operands[other].kind).base;
-                let with = |other| match other == operand {
-                    true => value,
-                    false => base(other),
-                };
-                sources.push(word.value(names, &with)?.into());
-            }
-        }
-        Ok(())
-    }
-
     /// The statement with a value for each operand.
     pub(crate) fn render(
         &self,
@@ -141,6 +111,14 @@ impl Statement {
 }
 
 impl Word {
+    /// The word with a value for one operand, and the lowest one for the others.
+    pub(crate) fn with(&self, names: &Names<'_>, operand: usize, value: i128) -> syn::Result<u32> {
+        self.value(names, &|other| match other == operand {
+            true => value,
+            false => probe::probes(names.operands[other].kind).base,
+        })
+    }
+
     /// The word with a value for each operand.
     pub(crate) fn value(
         &self,

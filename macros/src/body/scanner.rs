@@ -56,21 +56,6 @@ impl<'a> Scanner<'a> {
         self.used
     }
 
-    /// Counts every operand that is named as used.
-    pub(super) fn mark_used(&mut self, tokens: TokenStream) {
-        for token in tokens {
-            match token {
-                TokenTree::Ident(name) => {
-                    if let Some(operand) = self.names.operand(&name) {
-                        self.used[operand] = true;
-                    }
-                }
-                TokenTree::Group(group) => self.mark_used(group.stream()),
-                _ => {}
-            }
-        }
-    }
-
     /// Reads a statement that is no label.
     pub(super) fn statement(&mut self, tokens: &[TokenTree]) -> syn::Result<Vec<Statement>> {
         let span = tokens[0].span();
@@ -261,9 +246,9 @@ impl<'a> Scanner<'a> {
     /// The register that a name or an alias stands for, under its own name.
     fn named_register(&self, name: &Ident) -> Option<(Register, Ident)> {
         let text = name.to_string();
-        let real = self.names.aliases.all.get(&text).unwrap_or(&text);
-        let register = Register::parse(real)?;
-        Some((register, Ident::new(real, name.span())))
+        let alias = self.names.aliases.all.get(&text).copied();
+        let register = alias.or_else(|| Register::parse(&text))?;
+        Some((register, Ident::new(&register.name(), name.span())))
     }
 
     /// `X(operand)`, or `X(3)`.
@@ -415,6 +400,12 @@ impl<'a> Scanner<'a> {
             if let Some(count) = count {
                 let expr: Expr = syn::parse2(count.iter().cloned().collect())?;
                 self.check_names(&expr)?;
+                if let Some((_, name)) = self.only_operand(&expr)? {
+                    return error(
+                        name.span(),
+                        "the length of a register list is fixed: `{v0.b16 * 2}`",
+                    );
+                }
                 let count = pieces::integer(self.names.eval(&expr)?, &expr, Place::Amount)?;
                 inner.push(Piece::Tokens(quote!(* #count)));
             }
@@ -469,6 +460,10 @@ impl<'a> Scanner<'a> {
         let Some(operand) = self.names.operand(name) else {
             if self.labels.iter().any(|label| *name == label.name) {
                 let message = format!("`{name}` is a local label; write `>{name}` or `<{name}`");
+                return error(name.span(), message);
+            }
+            if self.named_register(name).is_some() || self.is_number(&name.to_string()) {
+                let message = format!("`{name}` is no place; declare an operand and name that");
                 return error(name.span(), message);
             }
             return Err(self.unknown(name));
