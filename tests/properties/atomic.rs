@@ -9,7 +9,8 @@ use crate::step::Handles;
 
 /// Calls that must fail, chosen by a sequence of numbers.
 pub(crate) struct Trouble {
-    seed: u64,
+    /// Without one there are none.
+    seed: Option<u64>,
     /// Handles of another builder.
     foreign: (Label, Exit, MutLiteral),
     /// A label of the builder itself that is bound.
@@ -19,7 +20,7 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
-    pub(crate) fn new(seed: u64) -> Trouble {
+    pub(crate) fn new(seed: Option<u64>) -> Trouble {
         let mut other = TraceBuilder::new();
         // So that their numbers are in range in the builder that they do not belong to.
         let foreign = (other.label(), other.declare_exit(), other.mut_literal(0));
@@ -32,11 +33,11 @@ impl Trouble {
     }
 
     fn next(&mut self) -> u64 {
-        self.seed = self
-            .seed
-            .wrapping_mul(0x5851_f42d_4c95_7f2d)
-            .wrapping_add(0x1405_7b7e_f767_814f);
-        self.seed >> 33
+        let seed = self.seed.unwrap_or(0);
+        let seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d);
+        let seed = seed.wrapping_add(0x1405_7b7e_f767_814f);
+        self.seed = Some(seed);
+        seed >> 33
     }
 
     /// Makes some of it. `items` are what the builder has been given so far.
@@ -49,6 +50,9 @@ impl Trouble {
             Some(exit) => exit,
             None => *self.empty.insert(builder.declare_exit()),
         };
+        if self.seed.is_none() {
+            return;
+        }
         for _ in 0..self.next() % 3 {
             let kind = self.next() % 22;
             let error = match self.one(builder, kind, bound, empty, handles, items) {
@@ -151,14 +155,14 @@ impl Trouble {
 fn must_fail(items: &[Item]) -> bool {
     let goes_on = match items.last() {
         Some(Item::Step(step)) => step.falls_through(),
-        Some(Item::Jump(_) | Item::Bind(_)) => false,
+        Some(Item::Jump(_) | Item::Bind(_) | Item::Point(_)) => false,
         None => true,
     };
     let is_unbound = |label| !items.contains(&Item::Bind(label));
     let mut labels = items.iter().flat_map(|item| match item {
         Item::Step(step) => step.labels(),
         Item::Jump(label) => vec![*label],
-        Item::Bind(_) => vec![],
+        Item::Bind(_) | Item::Point(_) => vec![],
     });
     goes_on || labels.any(is_unbound)
 }

@@ -58,6 +58,7 @@ pub(crate) fn stitch(
         let done = match item {
             Item::Bind(label) => builder.bind(handles.labels[label]),
             Item::Jump(label) => builder.jump(handles.labels[label]),
+            Item::Point(exit) => builder.invalidation_point(handles.exits[exit]),
             Item::Step(step) => push(builder, step, &handles),
         };
         match (done, item) {

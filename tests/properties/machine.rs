@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use opstitch::LinkedTrace;
-use opstitch_emulator::{Emulator, End, Error};
+use opstitch_emulator::{Emulator, End, Error, Executed};
 
 use crate::model::{State, function};
 use crate::program::Program;
@@ -15,13 +15,14 @@ const STOP: u64 = 0x3000_0000_0000;
 /// What no program comes near: they run through their few hundred steps a few times.
 const LIMIT: u64 = 1_000_000;
 
-/// Runs a trace, changes `state` as it does, and returns what is in `x0` at its end.
+/// Runs a trace, changes `state` as it does, and returns what is in `x0` at its end and what it
+/// executed.
 pub(crate) fn run(
     emulator: &mut Emulator<'static>,
     linked: &LinkedTrace,
     program: &Program,
     state: &mut State,
-) -> Result<u64, Error> {
+) -> Result<(u64, Executed), Error> {
     emulator.clear()?;
     emulator.load(linked)?;
     let calls = Rc::new(RefCell::new(Vec::new()));
@@ -57,5 +58,5 @@ pub(crate) fn run(
     }
     state.fuel = emulator.x(25)?;
     state.calls = calls.take();
-    emulator.x(0)
+    Ok((emulator.x(0)?, outcome.executed))
 }

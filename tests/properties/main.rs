@@ -5,6 +5,7 @@
 // A step is one arm of the model, whatever it consists of.
 #![allow(clippy::collapsible_match)]
 
+mod api;
 mod atomic;
 mod build;
 mod decode;
@@ -61,15 +62,16 @@ fn state(program: &Program) -> State {
 #[cfg(not(target_arch = "aarch64"))]
 #[test]
 fn a_trace_does_what_its_micro_ops_do_one_by_one() {
-    let emulator = opstitch_emulator::Emulator::new().expect("there is an emulator");
-    let emulator = RefCell::new(emulator);
-    let (ran, refused, steps) = (Cell::new(0), Cell::new(0), Cell::new(0));
+    use opstitch_emulator::{Emulator, Executed};
+
+    let emulator = RefCell::new(Emulator::new().expect("there is an emulator"));
+    let (ran, refused, with_islands) = (Cell::new(0), Cell::new(0), Cell::new(0));
+    let (executed, calls) = (Cell::new(Executed::default()), Cell::new(0));
     let result = runner().run(&program(50), |mut program| {
         let Ok((linked, handles)) = build::link(&mut program) else {
             refused.set(refused.get() + 1);
             return Ok(());
         };
-        ran.set(ran.get() + 1);
         let fail = |message: String| {
             TestCaseError::fail(format!("{message}\n{}", program.listing(&linked)))
         };
@@ -82,19 +84,31 @@ fn a_trace_does_what_its_micro_ops_do_one_by_one() {
         let (mut expected, mut actual) = (state(&program), state(&program));
         let left = model::run(&program, &mut expected);
         let ended = machine::run(&mut emulator.borrow_mut(), &linked, &program, &mut actual);
-        let ended = ended.map_err(|error| fail(error.to_string()))?;
+        let (ended, took) = ended.map_err(|error| fail(error.to_string()))?;
         if (ended, &actual) != (left, &expected) {
             return Err(fail(format!(
                 "left with {ended:#x}, not {left:#x}\n{actual:x?}\ninstead of\n{expected:x?}"
             )));
         }
-        steps.set(steps.get() + program.items.len());
+        let mut sum = executed.get();
+        sum += took;
+        executed.set(sum);
+        calls.set(calls.get() + actual.calls.len());
+        ran.set(ran.get() + 1);
+        with_islands.set(with_islands.get() + usize::from(linked.statistics().islands > 0));
         Ok(())
     });
     result.unwrap_or_else(|error| panic!("{error}"));
-    let (ran, refused) = (ran.get(), refused.get());
-    println!("{ran} ran, {refused} refused, {} items", steps.get());
-    assert!(refused * 5 < ran, "only {ran} ran, {refused} were refused");
+    let (ran, refused, with_islands) = (ran.get(), refused.get(), with_islands.get());
+    let (executed, calls) = (executed.get(), calls.get());
+    println!(
+        "{ran} ran, {with_islands} with islands, {refused} refused; {executed:?}, {calls} calls"
+    );
+    assert!(refused * 5 < ran, "the reach was too short too often");
+    // What is counted is worth nothing if it is the same easy case over and over.
+    assert!(with_islands * 4 > ran && calls * 2 > ran);
+    let few = ran as u64;
+    assert!(executed.hot > 10 * few && executed.cold > few && executed.trampolines > few / 4);
 }
 
 #[test]
@@ -117,14 +131,13 @@ fn every_reference_leads_where_it_should() {
     assert!(refused * 3 < ran, "only {ran} ran, {refused} were refused");
 }
 
-/// The bytes of a program, built by a builder that has been used before, or what is wrong.
+/// The bytes of a program, built by a builder that may have been used before, with calls in between that
+/// fail; or what is wrong.
 fn bytes(program: &Program, builder: &mut TraceBuilder, trouble: Option<u64>) -> Outcome {
     let mut program = program.clone();
-    let mut trouble = trouble.map(Trouble::new);
+    let mut trouble = Trouble::new(trouble);
     build::stitch(&mut program, builder, &mut |builder, handles, items| {
-        if let Some(trouble) = &mut trouble {
-            trouble.make(builder, handles, items);
-        }
+        trouble.make(builder, handles, items);
     });
     let trace = builder.finish()?;
     let address = program.settings.address;
@@ -176,6 +189,19 @@ fn a_builder_that_was_cleared_is_as_good_as_new() {
         Ok(())
     });
     result.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn no_calls_in_whatever_order_panic() {
+    let finished = Cell::new(0);
+    let result = runner().run(&api::calls(), |(settings, landing_pad, calls)| {
+        finished.set(finished.get() + api::make(settings, landing_pad, &calls));
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+    let finished = finished.get();
+    println!("{finished} traces were finished");
+    assert!(finished as u32 > cases() / 10, "only {finished} traces");
 }
 
 /// Long enough for islands of every kind at the reach of the architecture.

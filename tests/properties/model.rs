@@ -56,7 +56,7 @@ pub(crate) fn run(program: &Program, state: &mut State) -> u64 {
             Flow::Next => {
                 at += 1;
                 match program.items[at - 1] {
-                    Item::Bind(_) => Flow::Next,
+                    Item::Bind(_) | Item::Point(_) => Flow::Next,
                     Item::Jump(label) => Flow::To(label),
                     Item::Step(step) => step.run(state),
                 }

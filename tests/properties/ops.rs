@@ -34,16 +34,16 @@ pub(crate) mod alpha {
             ; cbz fuel, =>out
             ; sub fuel, fuel, 1
         }
-        op GuardZero(s: reg, out: exit) { ; cbnz X(s), =>out }
-        op GuardBit(s: reg, bit: u6, out: exit) { ; tbz X(s), bit, =>out }
+        op GuardZero(s: reg, out: exit) { ; cbz X(s), =>out }
+        op GuardBit(s: reg, bit: u6, out: exit) { ; tbnz X(s), bit, =>out }
         op GuardLess(a: reg, b: reg, out: exit) {
             ; cmp X(a), X(b)
-            ; b.hs =>out
+            ; b.lo =>out
         }
 
         // Elsewhere in the trace.
         op SkipZero(s: reg, to: label) { ; cbz X(s), =>to }
-        op SkipBit(s: reg, bit: u6, to: label) { ; tbnz X(s), bit, =>to }
+        op SkipBit(s: reg, bit: u6, to: label) { ; tbz X(s), bit, =>to }
         op SkipLess(a: reg, b: reg, to: label) {
             ; cmp X(a), X(b)
             ; b.lo =>to

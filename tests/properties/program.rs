@@ -10,7 +10,7 @@ use opstitch::{FallThrough, LinkedTrace, Options, Reach, Target};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::step::{L, POLICIES, Step};
+use crate::step::{E, L, POLICIES, Step};
 
 /// A trace to build, and the exits that it leaves through.
 #[derive(Clone, PartialEq)]
@@ -30,6 +30,8 @@ pub(crate) enum Item {
     Step(Step),
     /// The builder's `jump`, behind a step that goes on.
     Jump(L),
+    /// An invalidation point, in front of an `Add`.
+    Point(E),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -130,13 +132,13 @@ const VALUES: [u64; 16] = [
 ];
 
 /// Numbers that a step is made of.
-type RawStep = (u8, [u8; 3], u8, u8, [u8; 2], u16);
+pub(crate) type RawStep = (u8, [u8; 3], u8, u8, [u8; 2], u16);
 
 /// Numbers that an exit is made of: steps, how it ends, the label, when it gets its code, whether it
 /// has the code of the one before it.
 type RawExit = (Vec<RawStep>, u8, u8, u8, bool);
 
-fn raw_step() -> impl Strategy<Value = RawStep> {
+pub(crate) fn raw_step() -> impl Strategy<Value = RawStep> {
     any::<RawStep>()
 }
 
@@ -156,7 +158,7 @@ fn reach(full: u32) -> impl Strategy<Value = u32> {
     words.prop_map(|words| words * 4)
 }
 
-fn settings() -> impl Strategy<Value = Settings> {
+pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     let [b, conditional, test, literal] = FULL_REACH;
     // Where even `b` reaches little, hardly any trace can be built.
     let jump = prop_oneof![12 => Just(b / 4), 1 => 100..2000u32].prop_map(|words| words * 4);
@@ -328,6 +330,11 @@ impl Program {
             }
             let Some(&raw) = raw.get(place) else { break };
             let step = self.step(raw, true);
+            if raw.4[0] >= 240 {
+                let exit = usize::from(raw.4[1]) % self.exits.len();
+                let add = Step::Add { d: 0, n: 1 };
+                self.items.extend([Item::Point(exit), Item::Step(add)]);
+            }
             let back = step.labels().iter().any(|&label| places[label] <= place);
             if back && !step.is_bounded() {
                 self.items.push(Item::Step(Step::Spend { out: 0 }));
@@ -347,7 +354,7 @@ impl Program {
     }
 
     /// A step of the trace, or of the exit that comes next. Nothing is out of range.
-    fn step(&self, raw: RawStep, in_trace: bool) -> Step {
+    pub(crate) fn step(&self, raw: RawStep, in_trace: bool) -> Step {
         let (kind, [d, a, b], label, other, [exit, function], n) = raw;
         let (d, a, b) = (d % 4, a % 4, b % 4);
         let function = usize::from(function) % 10;

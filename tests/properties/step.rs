@@ -410,19 +410,19 @@ impl Step {
                 }
                 s.fuel -= 1;
             }
-            Step::GuardZero { s: from, out } if r!(from) != 0 => return Flow::Exit(out),
+            Step::GuardZero { s: from, out } if r!(from) == 0 => return Flow::Exit(out),
             Step::GuardBit {
                 s: from,
                 bit: n,
                 out,
-            } if !bit(r!(from), n) => return Flow::Exit(out),
-            Step::GuardLess { a, b, out } if r!(a) >= r!(b) => return Flow::Exit(out),
+            } if bit(r!(from), n) => return Flow::Exit(out),
+            Step::GuardLess { a, b, out } if r!(a) < r!(b) => return Flow::Exit(out),
             Step::SkipZero { s: from, to } if r!(from) == 0 => return Flow::To(to),
             Step::SkipBit {
                 s: from,
                 bit: n,
                 to,
-            } if bit(r!(from), n) => return Flow::To(to),
+            } if !bit(r!(from), n) => return Flow::To(to),
             Step::SkipLess { a, b, to } if r!(a) < r!(b) => return Flow::To(to),
             Step::Loop { top } | Step::LoopLess { top } | Step::LoopBit { top } if s.fuel > 0 => {
                 s.fuel -= 1;

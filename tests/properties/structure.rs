@@ -68,6 +68,7 @@ pub(crate) fn check(
         map.check_references(index)?;
         map.check_continuation(index)?;
     }
+    map.check_points()?;
     map.check_islands()?;
     map.check_ends()?;
     map.check_statistics()
@@ -105,6 +106,8 @@ struct Map<'p> {
     steps: Vec<(Step, Option<L>)>,
     /// Each label's micro-op.
     labels: BTreeMap<L, usize>,
+    /// The micro-ops behind invalidation points.
+    points: BTreeSet<usize>,
     /// Where exits that have code start, the NOP of one that can be linked included.
     exits: BTreeMap<E, u32>,
     /// Runs of words that belong to no micro-op.
@@ -130,6 +133,7 @@ impl<'p> Map<'p> {
             starts: BTreeMap::new(),
             steps: Vec::new(),
             labels: BTreeMap::new(),
+            points: BTreeSet::new(),
             exits: BTreeMap::new(),
             islands: Vec::new(),
             veneers: BTreeMap::new(),
@@ -143,6 +147,9 @@ impl<'p> Map<'p> {
                 }
                 Item::Step(step) => map.steps.push((step, step.closing())),
                 Item::Jump(label) => map.steps.last_mut().expect("a step").1 = Some(label),
+                Item::Point(_) => {
+                    map.points.insert(map.steps.len());
+                }
             }
         }
         map.find_pieces()?;
@@ -186,12 +193,16 @@ impl<'p> Map<'p> {
                 }
                 _ => return Err(format!("{op} belongs to nothing")),
             };
-            // The code of an exit that can be linked starts behind its NOP.
+            // The code of an exit that can be linked starts behind its NOP, and so does a micro-op that has
+            // an invalidation point for itself.
             let nop = match owner {
-                Owner::Exit(exit, 0) if !cold => 4 * u32::from(self.program.exits[exit].linkable),
-                _ => 0,
+                Owner::Exit(exit, 0) if !cold => self.program.exits[exit].linkable,
+                Owner::Trace(number) => {
+                    self.points.contains(&number) && word(self.linked, op.offset()) == NOP
+                }
+                _ => false,
             };
-            let (step, start) = (self.step(owner), op.offset() + nop);
+            let (step, start) = (self.step(owner), op.offset() + 4 * u32::from(nop));
             let piece = Piece {
                 step,
                 owner,
@@ -203,7 +214,11 @@ impl<'p> Map<'p> {
                 "{op} stands where {step:?} should, at {at:#x}"
             );
             self.pieces.push(piece);
-            let old = self.starts.insert((owner, cold), start);
+            let place = match owner {
+                Owner::Trace(_) => op.offset(),
+                Owner::Exit(..) => start,
+            };
+            let old = self.starts.insert((owner, cold), place);
             ensure!(old.is_none(), "{op} is there twice");
             if let Owner::Exit(exit, 0) = owner
                 && !cold
@@ -211,6 +226,7 @@ impl<'p> Map<'p> {
                 self.exits.insert(exit, op.offset());
             }
         }
+        self.split_islands();
         Ok(())
     }
 
@@ -257,11 +273,26 @@ impl<'p> Map<'p> {
         }
     }
 
-    /// The end of the island that starts at a place with the jump around it.
+    /// Where a run of words without micro-ops is two islands, one behind the other, with a micro-op
+    /// without instructions between them: the jump around the first leads to the second.
+    fn split_islands(&mut self) {
+        for (mut start, end) in std::mem::take(&mut self.islands) {
+            while let Some((Kind::B, distance @ 4..)) = decode::decode(word(self.linked, start))
+                && distance < i64::from(end - start)
+            {
+                let next = start + distance as u32;
+                self.islands.push((start, next));
+                start = next;
+            }
+            self.islands.push((start, end));
+        }
+    }
+
+    /// The end of an island, if there is a jump to it at `place`.
     fn around(&self, place: u32) -> Option<u32> {
-        let (start, end) = self.island(place)?;
+        let (_, end) = self.island(place)?;
         let over = decode::decode(word(self.linked, place));
-        (start == place && over == Some((Kind::B, i64::from(end - start)))).then_some(end)
+        (over == Some((Kind::B, i64::from(end - place)))).then_some(end)
     }
 
     /// Whether a way to `place` is one to `expected`. To the slot of a micro-op without instructions it
@@ -505,6 +536,27 @@ impl<'p> Map<'p> {
         Ok(())
     }
 
+    /// Every way to an invalidation point passes a NOP.
+    fn check_points(&self) -> Result<(), Wrong> {
+        for piece in &self.pieces {
+            let Owner::Trace(number) = piece.owner else {
+                continue;
+            };
+            if piece.cold || !self.points.contains(&number) {
+                continue;
+            }
+            let (at, place) = (piece.start - 4, self.start(number));
+            let labelled = self.labels.values().any(|&step| step == number);
+            ensure!(
+                word(self.linked, at) == NOP && (!labelled || place == Some(at)),
+                "{:?} at {:#x} can be reached past its invalidation point",
+                piece.step,
+                piece.start
+            );
+        }
+        Ok(())
+    }
+
     /// An island is a jump around it, veneers, padding and literals; each once, and each for something.
     fn check_islands(&mut self) -> Result<(), Wrong> {
         for &(start, end) in &self.islands {
@@ -543,10 +595,11 @@ impl<'p> Map<'p> {
                                 );
                             }
                         }
-                        None => ensure!(
-                            at == start && place == end,
-                            "the veneer at {at:#x} serves nothing"
-                        ),
+                        None => {
+                            ensure!(place == end, "the veneer at {at:#x} serves nothing");
+                            // Around an island: this one, or a second one behind one without a jump.
+                            (ways, values) = (BTreeSet::new(), BTreeSet::new());
+                        }
                     }
                 }
                 at += 4;

@@ -1,5 +1,5 @@
 opstitch::uops! {
-    op Bad { ; ldr x0, x1 }
+    op Bad(n: u12) { ; madd x0, x1, x2, n }
 }
 
 fn main() {}

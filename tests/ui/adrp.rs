@@ -1,5 +1,0 @@
-opstitch::uops! {
-    op Bad { ; here: ; adrp x0, <here }
-}
-
-fn main() {}

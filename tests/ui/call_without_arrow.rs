@@ -1,5 +1,0 @@
-opstitch::uops! {
-    op Bad(function: call) { ; bl function }
-}
-
-fn main() {}

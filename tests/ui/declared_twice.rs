@@ -1,6 +1,0 @@
-opstitch::uops! {
-    op Bad { ; ret }
-    op Bad { ; ret }
-}
-
-fn main() {}

@@ -1,5 +1,0 @@
-opstitch::uops! {
-    op Bad { ; .align 8 ; ret }
-}
-
-fn main() {}

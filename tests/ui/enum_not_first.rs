@@ -1,0 +1,7 @@
+opstitch::uops! {
+    op Bad { ; ret }
+
+    enum Late;
+}
+
+fn main() {}

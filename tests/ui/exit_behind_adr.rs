@@ -1,5 +1,0 @@
-opstitch::uops! {
-    op Bad(out: exit) { ; adr x0, =>out }
-}
-
-fn main() {}

@@ -1,5 +1,0 @@
-opstitch::uops! {
-    op Bad { ; ->here: ; ret }
-}
-
-fn main() {}

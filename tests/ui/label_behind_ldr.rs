@@ -1,5 +1,0 @@
-opstitch::uops! {
-    op Bad(top: label) { ; ldr x0, =>top }
-}
-
-fn main() {}

@@ -1,5 +1,0 @@
-opstitch::uops! {
-    op Bad(value: literal) { ; bl =>value }
-}
-
-fn main() {}

@@ -1,0 +1,18 @@
+opstitch::uops! {
+    registers { vm: x19, stack: x20 }
+    const SIZE = 8;
+
+    op Base(slot: u12) { ; ldr x0, [stakc, slot * SIZE] }
+    op Alone { ; mov x0, stakc }
+    op Offset(slot: u12) { ; ldr x0, [stack, slto * 8] }
+    op Constant(slot: u12) { ; ldr x0, [stack, slot * SIZ] }
+    op Chosen(which: reg) { ; mov x0, X(wich) }
+    op Place(overflow: exit) { ; b.vs =>overfow }
+    op Element { ; umov w0, v1.h[lane] }
+    op Amount { ; add x0, x1, x2, lsl bits }
+    op Condition { ; csel x0, x1, x2, zero }
+    op Word { ; .u32 word }
+    op Nothing { ; done: ; mov x0, zzzzzz }
+}
+
+fn main() {}

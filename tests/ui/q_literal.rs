@@ -1,5 +1,0 @@
-opstitch::uops! {
-    op Bad(value: literal) { ; ldr q0, =>value }
-}
-
-fn main() {}

@@ -1,5 +1,0 @@
-opstitch::uops! {
-    op Bad(offset: i10) { ; ldur x0, [x1, offset] }
-}
-
-fn main() {}

@@ -1,5 +1,0 @@
-opstitch::uops! {
-    op Bad { ; ;let x = 1 ; ret }
-}
-
-fn main() {}

@@ -1,0 +1,14 @@
+opstitch::uops! {
+    op Rust { ; ;let x = 1 ; ret }
+    op NoSemicolon { ret }
+    op Align { ; .align 8 ; ret }
+    op Arch { ; .arch x64 ; ret }
+    op Alias { ; .alias stack, x20 ; ret }
+    op Bytes { ; .bytes [1, 2, 3, 4] ; ret }
+    op NoMnemonic { ; 42 }
+    op EmptyCold { ; ret } cold { ; only_a_label: }
+    op Inverted { ; mov.inverted x0, 0xffff }
+    op Bti { ; bti c }
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+opstitch::uops! {
+    uop Bad { ; ret }
+}
+
+fn main() {}
