@@ -1,11 +1,13 @@
 //! The listing of a linked trace.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use super::around::Around;
 use super::places::{Block, Name, Places};
 use super::targets::retargetable;
 use super::{Symbols, disassemble};
-use crate::asm::{NOP, UDF};
+use crate::asm::{NOP, UDF, branch};
 use crate::link::{LinkedTrace, Part};
 use crate::op::operand::{Handle, OperandKind, Target};
 use crate::op::template::Goal;
@@ -20,30 +22,33 @@ impl LinkedTrace {
     /// micro-ops are not told apart.
     pub fn listing<'t>(&'t self, symbols: &'t Symbols) -> Listing<'t> {
         Listing {
-            trace: self,
+            trace: Cow::Borrowed(self),
             symbols,
+            around: Around::default(),
         }
     }
 }
 
-/// A trace as text: see [`LinkedTrace::listing`].
-#[derive(Debug, Clone, Copy)]
+/// A trace as text: see [`LinkedTrace::listing`], and for a trace in a slab `InstalledTrace::listing`.
+#[derive(Debug, Clone)]
 pub struct Listing<'t> {
-    trace: &'t LinkedTrace,
-    symbols: &'t Symbols,
+    pub(super) trace: Cow<'t, LinkedTrace>,
+    pub(super) symbols: &'t Symbols,
+    pub(super) around: Around,
 }
 
 impl fmt::Display for Listing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (address, length) = (self.trace.address(), self.trace.bytes().len());
         let last = address.saturating_add(length as u64);
-        let places = Places::new(self.trace, self.symbols);
+        let places = Places::new(&self.trace, self.symbols, &self.around);
         let mut writer = Writer {
             width: format!("{last:x}").len(),
             places,
             f,
         };
-        writeln!(writer.f, "trace at {address:#x}, {length} bytes")?;
+        self.around.write_heading(&self.trace, writer.f)?;
+        writeln!(writer.f, " at {address:#x}, {length} bytes")?;
         writer.code(Part::Hot)?;
         writer.code(Part::Cold)?;
         writer.trampolines()?;
@@ -170,6 +175,8 @@ impl Writer<'_, '_, '_> {
         }
         if word == NOP {
             self.patch_sites(at, block, &mut remarks);
+        } else if branch::is_b(word) {
+            remarks.extend(self.patched(at));
         }
         self.line(at, &format!("{word:08x}"), &text, &remarks.join(", "))
     }
@@ -195,6 +202,16 @@ impl Writer<'_, '_, '_> {
             remarks.push("fall-through".to_owned());
         }
         remarks.extend(points);
+    }
+
+    /// What a `b` is that was a NOP when the trace was installed.
+    fn patched(&self, at: u32) -> Option<String> {
+        let to = self.places.leads_to(at);
+        let same = |exit: &Name| to.is_some_and(|to| self.places.names_at(to).any(|n| n == *exit));
+        if let Some(exit) = self.places.points_at(at).find(same) {
+            return Some(format!("invalidated: {}", exit.text()));
+        }
+        self.places.is_linkable(at).then(|| "linked".to_owned())
     }
 
     fn island(&mut self, island: Island) -> fmt::Result {

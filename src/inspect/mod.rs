@@ -1,4 +1,4 @@
-//! Looking at a linked trace: its listing.
+//! Looking at a trace: its listing, linked or in a slab.
 //!
 //! The listing is made from the bytes. What a branch or a load leads to is decoded from its word, and only
 //! then given the name of what lies there; the operands of the micro-op decide nothing but which
@@ -37,10 +37,40 @@
 //! );
 //! # Ok::<(), opstitch::Error>(())
 //! ```
+//!
+//! # Traces in a slab
+//!
+//! A slab made with [`SlabOptions::annotate`](crate::slab::SlabOptions::annotate) keeps what lies where in
+//! each of its traces. Then
+//!
+//! - [`InstalledTrace::listing`](crate::slab::InstalledTrace::listing) shows a trace as it is now, with
+//!   its links and patches;
+//! - [`Slab::locate`](crate::slab::Slab::locate) tells what lies at an address, so that a fault in a trace is
+//!   reported as `trace 12, op 7 AddInt overflow=exit 2`. In a signal handler that is
+//!   [`Slab::try_locate`](crate::slab::Slab::try_locate);
+//! - a [`Watcher`](crate::slab::Watcher) is told of all code that is published.
+//!
+//! ```
+//! # opstitch::uops! { op Return { ; ret } }
+//! # let mut builder = opstitch::TraceBuilder::new();
+//! use opstitch::slab::SlabOptions;
+//!
+//! let slab = SlabOptions::new(1 << 20).annotate(true).build()?;
+//! builder.set_name("loop at 17");
+//! builder.push(Return)?;
+//! let trace = slab.install(&builder.finish()?)?;
+//!
+//! let located = slab.locate(trace.address() + 4).expect("a trace lies there");
+//! assert_eq!(located.to_string(), "trace 0 \"loop at 17\", op 0 Return");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod aliases;
+mod around;
 mod corrections;
 mod disassemble;
+#[cfg(unix)]
+mod installed;
 mod listing;
 mod places;
 mod symbols;

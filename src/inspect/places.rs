@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use super::Symbols;
+use super::around::Around;
 use crate::asm::BTI_C;
 use crate::asm::branch::{self, Field};
 use crate::link::{LinkedTrace, Part};
@@ -55,6 +56,7 @@ impl Block {
 pub(super) struct Places<'t> {
     pub(super) trace: &'t LinkedTrace,
     pub(super) symbols: &'t Symbols,
+    pub(super) around: &'t Around,
     names: Vec<(u32, Name)>,
     /// The words that hold a far target's address.
     pub(super) words: Vec<(u32, Target)>,
@@ -65,7 +67,11 @@ pub(super) struct Places<'t> {
 }
 
 impl<'t> Places<'t> {
-    pub(super) fn new(trace: &'t LinkedTrace, symbols: &'t Symbols) -> Places<'t> {
+    pub(super) fn new(
+        trace: &'t LinkedTrace,
+        symbols: &'t Symbols,
+        around: &'t Around,
+    ) -> Places<'t> {
         let known = &trace.annotations().places;
         let exits = (0..).zip(&known.exits).filter_map(|(number, &(same, _))| {
             let &(_, offset) = known.exits.get(same as usize)?;
@@ -91,6 +97,7 @@ impl<'t> Places<'t> {
         let mut places = Places {
             trace,
             symbols,
+            around,
             names,
             words: Vec::new(),
             mutables,

@@ -151,10 +151,18 @@ impl Places<'_> {
                 remark: Some("via trampoline".to_owned()),
             });
         }
+        if let Some(name) = self.symbols.name(target) {
+            return Some(Named {
+                target,
+                name: name.to_owned(),
+                remark: None,
+            });
+        }
+        let (name, remark) = self.around.name(target, self.symbols)?;
         Some(Named {
             target,
-            name: self.symbols.name(target)?.to_owned(),
-            remark: None,
+            name,
+            remark,
         })
     }
 

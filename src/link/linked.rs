@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::{Plan, Statistics};
 use crate::op::operand::{MutLiteral, Target};
@@ -24,15 +25,15 @@ pub enum Part {
     Literals,
 }
 
-/// A trace linked to an address: its final bytes, and all that is known of them.
-#[derive(Debug, Clone)]
-pub struct LinkedTrace {
-    address: u64,
-    bytes: Vec<u8>,
-    /// Where cold code, trampolines and literals start, in bytes.
-    starts: [u32; 3],
+/// What lies where in a linked trace, its bytes and its address apart. Offsets are in bytes from the trace's
+/// start.
+#[derive(Debug)]
+pub(crate) struct Map {
+    /// Where cold code, trampolines and literals start, and where these end.
+    starts: [u32; 4],
+    /// The targets whose trampolines are among the bytes.
     far: Vec<Target>,
-    /// The changeable literals' words in the pool or in islands, in bytes, by their numbers.
+    /// The changeable literals' words in the pool or in islands, by their numbers.
     mutables: Vec<Option<u32>>,
     tag: u32,
     /// As [`Trace::link_sites`] and [`Trace::points`] say.
@@ -42,16 +43,15 @@ pub struct LinkedTrace {
     annotations: Annotations,
 }
 
-impl LinkedTrace {
-    pub(super) fn new(trace: &Trace<'_>, plan: Plan, bytes: Vec<u8>) -> LinkedTrace {
+impl Map {
+    pub(super) fn new(trace: &Trace<'_>, plan: &Plan) -> Map {
         let pool = plan.literals + 2 * plan.added;
-        LinkedTrace {
-            address: plan.address,
-            bytes,
+        Map {
             starts: [
                 trace.hot_len() as u32,
                 plan.trampolines * 4,
                 plan.literals * 4,
+                plan.end * 4,
             ],
             statistics: plan.statistics(trace),
             far: plan.far.iter().map(|&(target, _)| target).collect(),
@@ -63,50 +63,33 @@ impl LinkedTrace {
         }
     }
 
-    /// The address that the trace is linked to. Its entry is its first byte.
-    pub fn address(&self) -> u64 {
-        self.address
-    }
-
-    /// The final bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// What the trace consists of.
-    pub fn statistics(&self) -> Statistics {
-        self.statistics
-    }
-
-    /// The bytes of a section, counted from the trace's start.
-    pub fn range(&self, part: Part) -> Range<u32> {
-        let [cold, trampolines, literals] = self.starts;
+    pub(crate) fn range(&self, part: Part) -> Range<u32> {
+        let [cold, trampolines, literals, end] = self.starts;
         match part {
             Part::Hot => 0..cold,
             Part::Cold => cold..trampolines,
             Part::Trampolines => trampolines..literals,
-            Part::Literals => literals..self.bytes.len() as u32,
+            Part::Literals => literals..end,
         }
     }
 
-    /// The section that an offset in bytes from the trace's start lies in.
-    pub fn part_at(&self, offset: u32) -> Option<Part> {
+    pub(crate) fn part_at(&self, offset: u32) -> Option<Part> {
         [Part::Hot, Part::Cold, Part::Trampolines, Part::Literals]
             .into_iter()
             .find(|&part| self.range(part).contains(&offset))
     }
 
-    /// The micro-op that the instruction at an offset, in bytes from the trace's start, came from. A
-    /// continuation slot belongs to the micro-op before it.
-    ///
-    /// `None` for the entry NOP, islands, trampolines and literals, and if the trace was built without
-    /// [annotations](crate::Options::annotate).
-    pub fn op_at(&self, offset: u32) -> Option<OpAt<'_>> {
-        let known = &self.annotations;
-        let word = offset / 4;
-        let before = known.islands.partition_point(|island| island.start <= word);
-        let island = before.checked_sub(1).map(|last| known.islands[last]);
-        if island.is_some_and(|island| word < island.end) {
+    /// Whether what lies at `offset` belongs to an island.
+    pub(crate) fn is_in_island(&self, offset: u32) -> bool {
+        let (islands, word) = (&self.annotations.islands, offset / 4);
+        let before = islands.partition_point(|island| island.start <= word);
+        let last = before.checked_sub(1).and_then(|last| islands.get(last));
+        last.is_some_and(|island| word < island.end)
+    }
+
+    pub(crate) fn op_at(&self, offset: u32) -> Option<OpAt<'_>> {
+        let (known, word) = (&self.annotations, offset / 4);
+        if self.is_in_island(offset) {
             return None;
         }
         match self.part_at(offset)? {
@@ -127,43 +110,126 @@ impl LinkedTrace {
         }
     }
 
+    /// Whether what lies at `offset` comes before the first micro-op.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn is_entry(&self, offset: u32) -> bool {
+        let first = self.annotations.hot.first();
+        first.is_some_and(|first| offset < first.at * 4)
+    }
+
+    #[cfg(feature = "inspect")]
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.annotations.name.as_deref()
+    }
+
+    /// The targets whose trampolines are among the bytes, in their order.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn far_targets(&self) -> &[Target] {
+        &self.far
+    }
+}
+
+/// A trace linked to an address: its final bytes, and all that is known of them.
+#[derive(Debug, Clone)]
+pub struct LinkedTrace {
+    address: u64,
+    bytes: Vec<u8>,
+    map: Arc<Map>,
+}
+
+impl LinkedTrace {
+    /// `bytes` are those that `map` is about, linked to `address`.
+    pub(crate) fn new(address: u64, bytes: Vec<u8>, map: Arc<Map>) -> LinkedTrace {
+        debug_assert_eq!(bytes.len(), map.range(Part::Literals).end as usize);
+        LinkedTrace {
+            address,
+            bytes,
+            map,
+        }
+    }
+
+    /// The address that the trace is linked to. Its entry is its first byte.
+    pub fn address(&self) -> u64 {
+        self.address
+    }
+
+    /// The final bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What its builder [named](crate::TraceBuilder::set_name) it.
+    #[cfg(feature = "inspect")]
+    pub fn name(&self) -> Option<&str> {
+        self.map.name()
+    }
+
+    /// What the trace consists of.
+    pub fn statistics(&self) -> Statistics {
+        self.map.statistics
+    }
+
+    /// The bytes of a section, counted from the trace's start.
+    pub fn range(&self, part: Part) -> Range<u32> {
+        self.map.range(part)
+    }
+
+    /// The section that an offset in bytes from the trace's start lies in.
+    pub fn part_at(&self, offset: u32) -> Option<Part> {
+        self.map.part_at(offset)
+    }
+
+    /// The micro-op that the instruction at an offset, in bytes from the trace's start, came from. A
+    /// continuation slot belongs to the micro-op before it.
+    ///
+    /// `None` for the entry NOP, islands, trampolines and literals, and if the trace was built without
+    /// [annotations](crate::Options::annotate).
+    pub fn op_at(&self, offset: u32) -> Option<OpAt<'_>> {
+        self.map.op_at(offset)
+    }
+
     /// Where the word of a changeable literal lies, in bytes from the trace's start; it is a
     /// multiple of 8. `None` if nothing loads it, or if another trace's builder made it.
     pub fn mut_literal_offset(&self, literal: MutLiteral) -> Option<u32> {
-        if literal.0.tag != self.tag {
+        if literal.0.tag != self.map.tag {
             return None;
         }
-        *self.mutables.get(literal.0.index as usize)?
+        *self.map.mutables.get(literal.0.index as usize)?
     }
 
     /// The targets that have a trampoline, in the order of the trampolines.
     pub fn far_targets(&self) -> &[Target] {
-        &self.far
+        &self.map.far
     }
 
     /// The tag of the handles that belong to the trace.
     pub(crate) fn tag(&self) -> u32 {
-        self.tag
+        self.map.tag
     }
 
     /// The exits that can be linked, and where their NOPs are, in bytes.
     pub(crate) fn link_sites(&self) -> &[(u32, u32)] {
-        &self.link_sites
+        &self.map.link_sites
     }
 
     /// The invalidation points: their NOPs, and the exits' code, in bytes.
     pub(crate) fn points(&self) -> &[(u32, u32)] {
-        &self.points
+        &self.map.points
     }
 
     #[cfg(feature = "inspect")]
     pub(crate) fn annotations(&self) -> &Annotations {
-        &self.annotations
+        &self.map.annotations
+    }
+
+    #[cfg(feature = "inspect")]
+    pub(crate) fn map(&self) -> &Arc<Map> {
+        &self.map
     }
 
     /// Where the words of the changeable literals are, in bytes, by their numbers.
     pub(crate) fn mutable_words(&self) -> &[Option<u32>] {
-        &self.mutables
+        &self.map.mutables
     }
 }
 

@@ -32,6 +32,9 @@
 mod linked;
 mod stats;
 
+use std::sync::Arc;
+
+pub(crate) use linked::Map;
 pub use linked::{LinkedTrace, OpAt, Part};
 pub use stats::Statistics;
 
@@ -243,6 +246,12 @@ impl SharedLink<'_> {
         self.plan.statistics(&self.trace)
     }
 
+    /// What lies where in the linked trace.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn map(&self) -> Map {
+        Map::new(&self.trace, &self.plan)
+    }
+
     /// Where each changeable literal is, in bytes from the trace's start.
     pub(crate) fn mutable_words(&self) -> Vec<Option<u32>> {
         self.trace
@@ -327,6 +336,7 @@ impl Trace<'_> {
         let plan = Plan::new(self, address, &[])?;
         let mut bytes = vec![0; plan.end as usize * 4];
         plan.write(self, &mut bytes);
-        Ok(LinkedTrace::new(self, plan, bytes))
+        let map = Arc::new(Map::new(self, &plan));
+        Ok(LinkedTrace::new(address, bytes, map))
     }
 }

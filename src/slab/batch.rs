@@ -72,10 +72,11 @@ impl Batch<'_> {
         }
         shared.commit(&mut state, writer)?;
         let written = std::mem::take(&mut self.written);
-        Ok(written
-            .into_iter()
-            .map(|w| slab.enlist(&mut state, w))
-            .collect())
+        let written = written.into_iter();
+        let installed = written.map(|w| slab.enlist(&mut state, w)).collect();
+        #[cfg(feature = "inspect")]
+        slab.tell(state);
+        Ok(installed)
     }
 }
 

@@ -100,6 +100,10 @@ pub enum SlabError {
     /// A literal that is not one of the trace's.
     #[error("the literal is not one of this trace's `mut` literals, or nothing loads it")]
     UnknownLiteral,
+    /// A slab that does not keep what is asked for.
+    #[cfg(feature = "inspect")]
+    #[error("the slab keeps no annotations; make it with `SlabOptions::annotate`")]
+    NotAnnotated,
     /// A target that was not declared retargetable.
     #[error(
         "{address:#x} was not declared with `Target::retargetable`, so calls may lead there directly"

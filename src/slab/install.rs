@@ -1,11 +1,16 @@
 //! The slab's list of traces: how they get into it and out of it.
 
+use std::fmt;
 use std::ops::Range;
+#[cfg(feature = "inspect")]
+use std::sync::Arc;
 
 use super::heap::Block;
 use super::reclaim::Retired;
 use super::trampolines::{self, Use};
 use super::{InstalledTrace, Shared, Slab, SlabError, State, Writer};
+#[cfg(feature = "inspect")]
+use crate::link::Map;
 use crate::link::Statistics;
 use crate::trace::Trace;
 
@@ -79,6 +84,9 @@ pub struct TraceId {
 pub(super) struct Written {
     pub(super) state: TraceState,
     pub(super) address: u64,
+    /// What lies where in it, if that is to be kept.
+    #[cfg(feature = "inspect")]
+    pub(super) map: Option<Arc<Map>>,
 }
 
 impl Slab {
@@ -104,14 +112,25 @@ impl Slab {
             state.unplace(written);
             return Err(error);
         }
-        Ok(self.enlist(&mut state, written))
+        let installed = self.enlist(&mut state, written);
+        #[cfg(feature = "inspect")]
+        self.tell(state);
+        Ok(installed)
     }
 
     /// Makes a trace that is in memory known, and its trampolines.
     pub(super) fn enlist(&self, state: &mut State, written: Written) -> InstalledTrace {
         let (address, len) = (written.address, written.state.len);
+        #[cfg(feature = "inspect")]
+        let (start, map) = (written.state.block.start, written.map);
+        #[cfg(feature = "inspect")]
+        state.note_trampolines(&written.state.uses);
         state.trampolines.mark_written(&written.state.uses);
         let id = state.enlist(self.shared.tag, written.state);
+        #[cfg(feature = "inspect")]
+        if let Some(map) = map {
+            state.note_trace(start, len, id, map);
+        }
         InstalledTrace::new(self.clone(), id, address, len)
     }
 }
@@ -177,6 +196,8 @@ impl State {
         let exits: Vec<_> = trace.link_sites().collect();
         Ok(Written {
             address,
+            #[cfg(feature = "inspect")]
+            map: self.table.is_some().then(|| Arc::new(link.map())),
             state: TraceState {
                 block,
                 len,
@@ -281,6 +302,8 @@ impl State {
         self.calls.direct -= trace.statistics.direct_calls;
         self.calls.far -= trace.statistics.far_calls;
         self.content -= trace.len;
+        #[cfg(feature = "inspect")]
+        self.note_dropped(trace.block.start);
         self.retired.push(Retired::new(trace.block, true));
         self.release(trace.uses);
     }
@@ -290,5 +313,16 @@ impl TraceId {
     /// Whether it is a name in that slab.
     pub(super) fn is_of(self, shared: &Shared) -> bool {
         self.slab == shared.tag
+    }
+}
+
+/// `trace 12`; or `trace 12.3`, if three traces had that number before and are gone.
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "trace {}", self.slot)?;
+        match self.generation {
+            0 => Ok(()),
+            generation => write!(f, ".{generation}"),
+        }
     }
 }

@@ -39,13 +39,19 @@ mod error;
 mod heap;
 mod install;
 mod installed;
+#[cfg(feature = "inspect")]
+mod locate;
 mod options;
 mod os;
 mod patch;
 mod pins;
 mod reclaim;
 mod reserve;
+#[cfg(feature = "inspect")]
+pub(crate) mod table;
 mod trampolines;
+#[cfg(feature = "inspect")]
+mod watch;
 mod writer;
 
 #[cfg(test)]
@@ -60,10 +66,14 @@ pub use call::{Argument, Entry, EntryFn};
 pub use error::{Mapping, SlabError};
 pub use install::TraceId;
 pub use installed::{InstalledTrace, Literal};
+#[cfg(feature = "inspect")]
+pub use locate::Located;
 pub use options::{Distance, Granule, SlabOptions, SlabStatistics};
 pub use patch::Invalidated;
 pub use reclaim::{Pin, Reclaimed};
 pub use reserve::Reservation;
+#[cfg(feature = "inspect")]
+pub use watch::{Kept, Snapshot, Watcher};
 
 use crate::asm::branch::Field;
 use heap::Heap;
@@ -86,8 +96,12 @@ pub struct Slab {
     shared: Arc<Shared>,
 }
 
+/// What may speak of the memory comes before it, for fields are dropped in their order.
 #[derive(Debug)]
 struct Shared {
+    #[cfg(feature = "inspect")]
+    watchers: watch::Watchers,
+    state: Mutex<State>,
     region: Region,
     fork: ForkGuard,
     granule: usize,
@@ -99,7 +113,6 @@ struct Shared {
     /// Whether `reclaim` can synchronize the cores, or pins have to.
     barrier: bool,
     epochs: Epochs,
-    state: Mutex<State>,
 }
 
 #[derive(Debug)]
@@ -116,6 +129,8 @@ struct State {
     /// Bytes that traces and trampolines really have, blocks apart.
     content: usize,
     calls: Calls,
+    #[cfg(feature = "inspect")]
+    table: Option<table::Table>,
 }
 
 /// Calls of the installed traces.
@@ -156,6 +171,8 @@ impl Slab {
         let granule = options.granule.bytes();
         Ok(Slab {
             shared: Arc::new(Shared {
+                #[cfg(feature = "inspect")]
+                watchers: watch::Watchers::default(),
                 region,
                 fork,
                 granule,
@@ -175,6 +192,8 @@ impl Slab {
                     scratch: Vec::new(),
                     content: 0,
                     calls: Calls::default(),
+                    #[cfg(feature = "inspect")]
+                    table: options.annotate.then(table::Table::default),
                 }),
             }),
         })

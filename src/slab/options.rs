@@ -29,6 +29,8 @@ pub struct SlabOptions {
     pub(super) mapping: Option<Mapping>,
     pub(super) near: Option<u64>,
     pub(super) guarded: bool,
+    #[cfg(feature = "inspect")]
+    pub(super) annotate: bool,
 }
 
 impl SlabOptions {
@@ -40,6 +42,8 @@ impl SlabOptions {
             mapping: None,
             near: None,
             guarded: false,
+            #[cfg(feature = "inspect")]
+            annotate: false,
         }
     }
 
@@ -67,6 +71,16 @@ impl SlabOptions {
     /// ([`Options::landing_pad`](crate::Options::landing_pad)) are refused, everywhere.
     pub fn guarded(mut self, guarded: bool) -> SlabOptions {
         self.guarded = guarded;
+        self
+    }
+
+    /// Sets whether the slab keeps, of every trace, what lies where in it, until its space is reclaimed:
+    /// what [`Slab::locate`], [`InstalledTrace::listing`](super::InstalledTrace::listing) and
+    /// [`Slab::watch`] need. That takes about 30 bytes a micro-op and 8 an operand. Traces that were built without
+    /// [annotations](crate::Options::annotate) have less to tell.
+    #[cfg(feature = "inspect")]
+    pub fn annotate(mut self, annotate: bool) -> SlabOptions {
+        self.annotate = annotate;
         self
     }
 

@@ -84,6 +84,9 @@ impl Slab {
     /// [`SlabError::System`] if cores cannot be synchronized; the space waits then. [`SlabError::Forked`].
     pub fn reclaim(&self) -> Result<Reclaimed, SlabError> {
         let shared = &*self.shared;
+        // Dropped after the lock is free: who watches gets to run.
+        #[cfg(feature = "inspect")]
+        let mut gone = Vec::new();
         let mut guard = shared.lock_to_change()?;
         let state = &mut *guard;
         state.leave_orphans(shared);
@@ -112,6 +115,13 @@ impl Slab {
         for retired in state.retired.extract_if(.., |retired| free(retired.since)) {
             reclaimed.traces += usize::from(retired.trace);
             reclaimed.bytes += retired.block.len as usize * shared.granule;
+            #[cfg(feature = "inspect")]
+            gone.extend(
+                state
+                    .table
+                    .as_mut()
+                    .and_then(|t| t.remove(retired.block.start)),
+            );
             state.heap.give(retired.block);
         }
         reclaimed.waiting += state.retired.iter().filter(|retired| retired.trace).count();

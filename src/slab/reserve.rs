@@ -112,11 +112,16 @@ impl Reservation<'_> {
             literals: linked.range(Part::Literals),
         };
         let address = self.address;
-        let state_and_address = Written {
+        let written = Written {
             state: trace,
             address,
+            #[cfg(feature = "inspect")]
+            map: state.table.is_some().then(|| linked.map().clone()),
         };
-        Ok(slab.enlist(&mut state, state_and_address))
+        let installed = slab.enlist(&mut state, written);
+        #[cfg(feature = "inspect")]
+        slab.tell(state);
+        Ok(installed)
     }
 
     fn check(&self, linked: &LinkedTrace) -> Result<(), SlabError> {

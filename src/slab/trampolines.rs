@@ -93,6 +93,16 @@ impl Trampolines {
         })
     }
 
+    /// The trampolines among these uses that are not noted as being in memory yet: their first granules, and
+    /// their targets.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn unwritten_targets(&self, uses: &[Use]) -> impl Iterator<Item = (u32, Target)> {
+        uses.iter().filter_map(|using| {
+            let trampoline = self.by_target.get(&using.0)?;
+            (!trampoline.written).then_some((trampoline.block.start, using.0))
+        })
+    }
+
     /// Notes that the trampolines of these uses, a trace's, are in memory.
     pub(crate) fn mark_written(&mut self, uses: &[Use]) {
         for using in uses {

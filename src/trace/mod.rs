@@ -60,6 +60,8 @@ pub(crate) mod state;
 pub(crate) mod view;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+#[cfg(feature = "inspect")]
+use std::sync::Arc;
 
 use crate::asm::branch::Field;
 use crate::asm::{BTI_C, NOP, WORD};
@@ -146,6 +148,9 @@ pub struct TraceBuilder {
     scratch_values: Vec<u64>,
     scratch_mutables: Vec<u32>,
     scratch_constants: Vec<u32>,
+
+    #[cfg(feature = "inspect")]
+    name: Option<Arc<str>>,
 }
 
 /// Which notes an island would have to serve, and when it must come at the latest.
@@ -227,6 +232,8 @@ impl TraceBuilder {
             scratch_values: Vec::new(),
             scratch_mutables: Vec::new(),
             scratch_constants: Vec::new(),
+            #[cfg(feature = "inspect")]
+            name: None,
         };
         builder.clear();
         builder
@@ -270,6 +277,18 @@ impl TraceBuilder {
         self.pool.clear();
         self.pool_loads.clear();
         self.constants.clear();
+        #[cfg(feature = "inspect")]
+        {
+            self.name = None;
+        }
+    }
+
+    /// Names the trace, until [`clear`](TraceBuilder::clear): listings, reports of faults, profilers and
+    /// debuggers call it so. Any text will do, such as where its loop is in the interpreted program; a breakpoint
+    /// is easiest to set on a name that is an identifier. Without one a trace is called by its number in the slab.
+    #[cfg(feature = "inspect")]
+    pub fn set_name(&mut self, name: &str) {
+        self.name = Some(name.into());
     }
 
     /// The options the builder was made with.

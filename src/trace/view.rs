@@ -15,6 +15,8 @@ pub(crate) struct Annotations {
     pub(crate) cold: Vec<(Record, Origin)>,
     pub(crate) islands: Vec<Island>,
     #[cfg(feature = "inspect")]
+    pub(crate) name: Option<std::sync::Arc<str>>,
+    #[cfg(feature = "inspect")]
     pub(crate) places: Places,
 }
 
@@ -167,6 +169,8 @@ impl<'b> Trace<'b> {
             hot: b.records.clone(),
             cold: b.cold_records.clone(),
             islands: b.islands.clone(),
+            #[cfg(feature = "inspect")]
+            name: b.name.clone(),
             #[cfg(feature = "inspect")]
             places: self.places(),
         }

@@ -82,6 +82,8 @@ impl Raw {
         let exits: Vec<_> = (0..).zip(self.sites.iter().copied()).collect();
         let written = Written {
             address,
+            #[cfg(feature = "inspect")]
+            map: None,
             state: TraceState {
                 block,
                 len,

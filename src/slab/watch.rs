@@ -1,0 +1,216 @@
+//! Telling others of code that is published: profilers, debuggers.
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{InstalledTrace, Located, Shared, Slab, SlabError, State};
+use crate::asm::branch;
+use crate::link::{LinkedTrace, Part};
+use crate::slab::table::{Code, Piece};
+
+/// What a [`Watcher`] wants to be kept, and dropped when the code's space is reclaimed.
+pub type Kept = Option<Box<dyn Any + Send + Sync>>;
+
+/// Is told of every trace that is installed in a slab, and of every trampoline that the slab makes. Those of
+/// [`inspect`](crate::inspect) tell profilers and debuggers in turn.
+pub trait Watcher: Debug + Send + Sync {
+    /// This code is in memory. Nobody can run it before this returns, but for what was there before the slab
+    /// was [watched](Slab::watch).
+    ///
+    /// The slab is not locked meanwhile, but installing into it from here waits for ever.
+    fn published(&self, code: &Snapshot) -> Kept;
+}
+
+/// A trace or a trampoline of a slab, as it is at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    located: Located,
+    bytes: Vec<u8>,
+    /// What branches of it lead to elsewhere in the slab, by addresses.
+    around: Vec<(u64, Located)>,
+}
+
+impl Snapshot {
+    /// What it is: the trace, or the trampoline.
+    pub fn located(&self) -> &Located {
+        &self.located
+    }
+
+    /// Its address.
+    pub fn address(&self) -> u64 {
+        self.located.address()
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The trace with its bytes; `None` for a trampoline.
+    pub fn linked(&self) -> Option<LinkedTrace> {
+        match self.located.code() {
+            Code::Trace { map, .. } => Some(LinkedTrace::new(
+                self.address(),
+                self.bytes.clone(),
+                map.clone(),
+            )),
+            Code::Trampoline(_) => None,
+        }
+    }
+
+    pub(crate) fn around(&self) -> &[(u64, Located)] {
+        &self.around
+    }
+}
+
+impl InstalledTrace {
+    /// The trace as it is now, linked exits and changed literals included. Other threads may patch it at any
+    /// time.
+    ///
+    /// # Errors
+    /// [`SlabError::NotAnnotated`].
+    pub fn snapshot(&self) -> Result<Snapshot, SlabError> {
+        let shared = &*self.slab.shared;
+        let mut state = shared.lock();
+        let start = state.trace(self.id)?.block.start;
+        let table = state.table.as_ref();
+        match table.and_then(|table| table.before(start)) {
+            Some((found, piece)) if found == start => Ok(state.snapshot(shared, start, piece)),
+            _ => Err(SlabError::NotAnnotated),
+        }
+    }
+}
+
+impl State {
+    fn snapshot(&self, shared: &Shared, start: u32, piece: &Piece) -> Snapshot {
+        let start = start as usize * shared.granule;
+        let len = piece.len as usize;
+        let bytes = shared.region.read(start..start + len);
+        let located = Located::new(shared, start, piece, 0);
+        let around = match &piece.code {
+            Code::Trampoline(_) => Vec::new(),
+            Code::Trace { map, .. } => {
+                let code = &bytes[..map.range(Part::Trampolines).start as usize];
+                self.around(shared, located.address(), code, len)
+            }
+        };
+        Snapshot {
+            located,
+            bytes,
+            around,
+        }
+    }
+
+    /// What the branches of the code of a trace lead to outside of it and in the slab, by addresses.
+    fn around(
+        &self,
+        shared: &Shared,
+        address: u64,
+        code: &[u8],
+        len: usize,
+    ) -> Vec<(u64, Located)> {
+        let words = (address..).step_by(4).zip(code.chunks_exact(4));
+        let destinations = words.filter_map(|(at, bytes)| {
+            let word = u32::from_le_bytes(bytes.try_into().ok()?);
+            let words = branch::branch_field(word)?.displacement(word);
+            Some(at.wrapping_add_signed(words * 4))
+        });
+        let outside = |to: &u64| !(address..address + len as u64).contains(to);
+        let mut destinations: Vec<_> = destinations.filter(outside).collect();
+        destinations.sort_unstable();
+        destinations.dedup();
+        let known = |to| Some((to, self.locate(shared, to)?));
+        destinations.into_iter().filter_map(known).collect()
+    }
+}
+
+/// Who watches a slab. Held while they are told, so that whoever installs goes on after all of them know.
+#[derive(Debug, Default)]
+pub(super) struct Watchers(Mutex<Vec<Arc<dyn Watcher>>>);
+
+impl Watchers {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<dyn Watcher>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slab {
+    /// Lets a watcher know of all code that is in the slab and of all that will be. The slab keeps it.
+    ///
+    /// # Errors
+    /// [`SlabError::NotAnnotated`].
+    pub fn watch(&self, watcher: Arc<dyn Watcher>) -> Result<(), SlabError> {
+        let mut watchers = self.shared.watchers.lock();
+        let mut state = self.shared.lock();
+        let table = state.table.as_mut().ok_or(SlabError::NotAnnotated)?;
+        let untold = table.take_untold();
+        let known: Vec<_> = table.iter().map(|(start, _)| start).collect();
+        let news = state.news(&self.shared, untold);
+        let all = state.news(&self.shared, known);
+        drop(state);
+        self.tell_all(&watchers, news);
+        self.tell_all(std::slice::from_ref(&watcher), all);
+        watchers.push(watcher);
+        Ok(())
+    }
+
+    /// Tells the watchers of what has just been published, after giving back the lock under which it was.
+    pub(super) fn tell(&self, published: MutexGuard<'_, State>) {
+        if published.table.is_none() {
+            return;
+        }
+        drop(published);
+        let watchers = self.shared.watchers.lock();
+        let mut state = self.shared.lock();
+        let Some(untold) = state.table.as_mut().map(|table| table.take_untold()) else {
+            return;
+        };
+        if watchers.is_empty() || untold.is_empty() {
+            return;
+        }
+        let news = state.news(&self.shared, untold);
+        drop(state);
+        self.tell_all(&watchers, news);
+    }
+
+    fn tell_all(&self, watchers: &[Arc<dyn Watcher>], news: Vec<News>) {
+        for News {
+            start,
+            serial,
+            code,
+        } in news
+        {
+            let kept = watchers.iter().map(|watcher| watcher.published(&code));
+            for kept in kept.flatten().collect::<Vec<_>>() {
+                let mut state = self.shared.lock();
+                let table = state.table.as_mut();
+                let kept = table.map(|table| table.keep(start, serial, kept));
+                // If the code is gone already, what is to go with it goes now, without the lock.
+                drop(state);
+                drop(kept);
+            }
+        }
+    }
+}
+
+/// A piece of code that watchers are to be told of.
+struct News {
+    start: u32,
+    serial: u64,
+    code: Snapshot,
+}
+
+impl State {
+    fn news(&self, shared: &Shared, starts: Vec<u32>) -> Vec<News> {
+        let find = |start| {
+            let (found, piece) = self.table.as_ref()?.before(start)?;
+            (found == start).then(|| News {
+                start,
+                serial: piece.serial,
+                code: self.snapshot(shared, start, piece),
+            })
+        };
+        starts.into_iter().filter_map(find).collect()
+    }
+}
