@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-asan test-native check-apple clean
+.PHONY: help setup demo test lint test-asan test-native check-apple bench-ratios clean
 
 # A Rust that was installed a moment ago is not yet on the PATH of a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -86,6 +86,14 @@ test-native: ## Run the tests and examples as AArch64 code: with QEMU on x86-64 
 
 check-apple: ## Type-check, assemble and lint the library for macOS on AArch64
 	@CARGO_FLAGS="$(CARGO_FLAGS)" sh scripts/native.sh apple
+
+# benches/ is a workspace of its own, so that nothing else compiles the peers.
+BENCHES := --manifest-path benches/Cargo.toml
+
+bench-ratios: ## What building traces costs, compared with its peers in one run
+	@sh scripts/setup.sh build
+	@cargo build $(CARGO_FLAGS) --release $(BENCHES) --bins
+	@benches/target/release/ratios
 
 clean: ## Remove everything that was built
 	@cargo clean
