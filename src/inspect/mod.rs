@@ -69,12 +69,20 @@ mod aliases;
 mod around;
 mod corrections;
 mod disassemble;
+#[cfg(all(unix, feature = "unwind"))]
+mod frame;
 #[cfg(unix)]
 mod installed;
 mod listing;
 mod places;
+#[cfg(all(unix, feature = "unwind"))]
+#[allow(unsafe_code)]
+mod process;
 mod symbols;
 mod targets;
+#[cfg(all(unix, feature = "unwind"))]
+#[allow(unsafe_code)]
+mod unwind;
 
 pub use listing::Listing;
 pub use symbols::Symbols;

@@ -9,15 +9,20 @@
 //!
 //! - x0 to x6: the arguments; the first micro-op moves them to where the interpreter pins them;
 //! - `[sp]`: the address to go back to, which is in x30 too until the trace calls something;
+//! - x29: the frame record, for it to keep;
 //! - everything else undefined.
 //!
 //! It leaves with what it returns in x0 and x1 (or wherever the signature's result belongs) and the
 //! stack pointer as it was, by `ret` or by `ldr x30, [sp]` and `ret`.
 //!
+//! The shim describes its frame to unwinders, and traces keep it, so a backtrace that knows of the slab
+//! (feature `unwind`, `Slab::register_frames`) leads through a trace to the caller of the shim.
+//!
 //! # Panics
 //!
-//! A trace has no unwind tables. A runtime function that it calls is `extern "C"`, and a panic that would
-//! leave such a function ends the process; catch it inside, and leave the trace with an error value.
+//! Nothing may unwind through a trace, even where backtraces lead through it. A runtime function that it calls
+//! is `extern "C"`, and a panic that would leave such a function ends the process; catch it inside, and leave
+//! the trace with an error value.
 
 use std::marker::PhantomData;
 
@@ -108,6 +113,8 @@ macro_rules! entries {
             ///   balanced, and returns a valid `R` where the AAPCS64 puts it.
             /// - `pin` is a pin of the trace's slab, held until the call returns.
             /// - Functions that the trace calls do not unwind.
+            /// - If frames are registered (`Slab::register_frames`), x29 is in the trace what it was at its
+            ///   entry.
             #[allow(clippy::too_many_arguments)]
             pub unsafe fn call(&self, pin: &super::Pin<'_> $(, $name: $type)*) -> R {
                 type Shim<R> = extern "C" fn(u64, u64, u64, u64, u64, u64, u64, u64) -> R;
@@ -141,18 +148,42 @@ mod native {
     #[unsafe(naked)]
     pub(super) extern "C" fn enter() {
         naked_asm!(
+            ".cfi_startproc",
+            ".cfi_remember_state",
             "hint #34", // bti c
             "stp x29, x30, [sp, #-160]!",
+            ".cfi_def_cfa_offset 160",
+            ".cfi_offset x29, -160",
+            ".cfi_offset x30, -152",
             "mov x29, sp",
+            ".cfi_def_cfa_register x29",
             "stp x19, x20, [sp, #16]",
+            ".cfi_offset x19, -144",
+            ".cfi_offset x20, -136",
             "stp x21, x22, [sp, #32]",
+            ".cfi_offset x21, -128",
+            ".cfi_offset x22, -120",
             "stp x23, x24, [sp, #48]",
+            ".cfi_offset x23, -112",
+            ".cfi_offset x24, -104",
             "stp x25, x26, [sp, #64]",
+            ".cfi_offset x25, -96",
+            ".cfi_offset x26, -88",
             "stp x27, x28, [sp, #80]",
+            ".cfi_offset x27, -80",
+            ".cfi_offset x28, -72",
             "stp d8, d9, [sp, #96]",
+            ".cfi_offset d8, -64",
+            ".cfi_offset d9, -56",
             "stp d10, d11, [sp, #112]",
+            ".cfi_offset d10, -48",
+            ".cfi_offset d11, -40",
             "stp d12, d13, [sp, #128]",
+            ".cfi_offset d12, -32",
+            ".cfi_offset d13, -24",
             "stp d14, d15, [sp, #144]",
+            ".cfi_offset d14, -16",
+            ".cfi_offset d15, -8",
             "adr x30, 2f",
             "str x30, [sp, #-16]!",
             "blr x7",
@@ -168,7 +199,9 @@ mod native {
             "ldp x21, x22, [sp, #32]",
             "ldp x19, x20, [sp, #16]",
             "ldp x29, x30, [sp], #160",
+            ".cfi_restore_state",
             "ret",
+            ".cfi_endproc",
         );
     }
 }

@@ -57,6 +57,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "unwind")]
+use std::any::Any;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -101,6 +103,8 @@ pub struct Slab {
 struct Shared {
     #[cfg(feature = "inspect")]
     watchers: watch::Watchers,
+    #[cfg(feature = "unwind")]
+    kept: Mutex<Option<Box<dyn Any + Send + Sync>>>,
     state: Mutex<State>,
     region: Region,
     fork: ForkGuard,
@@ -173,6 +177,8 @@ impl Slab {
             shared: Arc::new(Shared {
                 #[cfg(feature = "inspect")]
                 watchers: watch::Watchers::default(),
+                #[cfg(feature = "unwind")]
+                kept: Mutex::default(),
                 region,
                 fork,
                 granule,
@@ -197,6 +203,14 @@ impl Slab {
                 }),
             }),
         })
+    }
+
+    /// Makes something the first time, and keeps it until the memory is about to be unmapped.
+    #[cfg(feature = "unwind")]
+    pub(crate) fn keep_once(&self, make: impl FnOnce() -> Box<dyn Any + Send + Sync>) {
+        let kept = self.shared.kept.lock();
+        kept.unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(make);
     }
 
     /// The way in which the memory is executable.
