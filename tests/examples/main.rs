@@ -1,9 +1,7 @@
 //! The examples: what they print, what their micro-ops are encoded as, and whether an assembler that has
 //! nothing to do with dynasm-rs makes the same of them.
 
-#[path = "../../examples/cpython_loop/main.rs"]
-#[allow(dead_code)]
-pub mod cpython_loop;
+mod ladder;
 #[path = "../common/llvm_mc.rs"]
 mod llvm_mc;
 mod micro_ops;
@@ -13,6 +11,11 @@ mod oracle;
 pub mod quickstart;
 mod readme;
 mod source;
+#[path = "../../examples/trampolines/main.rs"]
+#[allow(dead_code)]
+pub mod trampolines;
+
+pub use trampolines::cpython_loop;
 
 use std::collections::BTreeMap;
 use std::io::Write;
