@@ -7,6 +7,7 @@ extern crate self as opstitch;
 
 mod asm;
 mod error;
+pub mod immediate;
 #[cfg(feature = "inspect")]
 pub mod inspect;
 mod link;

@@ -134,6 +134,11 @@ impl Options {
         self
     }
 
+    /// Whether the builder remembers which micro-op each instruction came from.
+    pub fn is_annotated(self) -> bool {
+        self.annotate
+    }
+
     /// Sets whether a trace begins with `bti c`, as it must in a slab with guarded pages (Arm ARM D8.4.6, "Guarded
     /// pages"). It costs 4 bytes, and nothing to run on processors without the feature.
     pub fn landing_pad(mut self, landing_pad: bool) -> Options {
