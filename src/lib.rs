@@ -6,6 +6,8 @@
 extern crate self as opstitch;
 
 mod asm;
+#[cfg(feature = "check")]
+pub mod check;
 mod error;
 pub mod immediate;
 #[cfg(feature = "inspect")]

@@ -6,13 +6,8 @@ use super::{aliases, corrections};
 
 /// The instruction `word` at `address`, in the usual syntax: `ldr x9, [x21, #24]`. A word that is no
 /// instruction becomes `.inst` with its value.
-pub(super) fn instruction(word: u32, address: u64) -> String {
-    let decoded = if is_reserved_shift(word) {
-        None
-    } else {
-        decoder::decode(word)
-    };
-    let Some(decoded) = decoded else {
+pub(crate) fn instruction(word: u32, address: u64) -> String {
+    let Some(decoded) = decode(word) else {
         return format!(".inst {word:#010x}");
     };
     // The mnemonic, tabs, then the operands, if there are any.
@@ -22,6 +17,19 @@ pub(super) fn instruction(word: u32, address: u64) -> String {
     let mnemonic = corrections::correct(word, mnemonic, &mut operands);
     let operands: Vec<_> = operands.iter().map(String::as_str).collect();
     aliases::alias(word, &operands).unwrap_or_else(|| joined(&mnemonic, &operands))
+}
+
+fn decode(word: u32) -> Option<decoder::Opcode> {
+    if is_reserved_shift(word) {
+        return None;
+    }
+    decoder::decode(word)
+}
+
+/// Whether `word` is an instruction of the architecture, as far as the disassembler knows it.
+#[cfg(feature = "check")]
+pub(crate) fn is_instruction(word: u32) -> bool {
+    decode(word).is_some()
 }
 
 /// The operands; commas between brackets separate none.
@@ -48,7 +56,7 @@ pub(super) fn joined(mnemonic: &str, operands: &[&str]) -> String {
 
 /// `text` with its last operand replaced by `name`, if that operand is `target`: of branches and literal
 /// loads, the place they lead to.
-pub(super) fn renamed(text: &str, target: u64, name: &str) -> String {
+pub(crate) fn renamed(text: &str, target: u64, name: &str) -> String {
     match text.strip_suffix(&format!("{target:#x}")) {
         Some(rest) => format!("{rest}{name}"),
         None => format!("{text} ({name})"),

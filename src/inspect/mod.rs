@@ -68,7 +68,7 @@
 mod aliases;
 mod around;
 mod corrections;
-mod disassemble;
+pub(crate) mod disassemble;
 #[cfg(all(unix, feature = "unwind"))]
 mod frame;
 #[cfg(unix)]
@@ -78,11 +78,14 @@ mod places;
 #[cfg(all(unix, feature = "unwind"))]
 #[allow(unsafe_code)]
 mod process;
+mod snapshot;
 mod symbols;
 mod targets;
+pub(crate) mod templates;
 #[cfg(all(unix, feature = "unwind"))]
 #[allow(unsafe_code)]
 mod unwind;
 
 pub use listing::Listing;
 pub use symbols::Symbols;
+pub use templates::MicroOpListing;

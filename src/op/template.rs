@@ -229,6 +229,16 @@ pub struct MicroOpInfo {
 }
 
 impl MicroOpInfo {
+    #[cfg(feature = "inspect")]
+    pub(crate) fn set(&self) -> &'static MicroOpSet {
+        self.set
+    }
+
+    #[cfg(feature = "inspect")]
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
     pub(crate) fn template(&self) -> &'static Template {
         &self.set.templates[self.index]
     }

@@ -33,7 +33,7 @@ impl Part {
         }
     }
 
-    fn holes(self, op: Op) -> &'static [Hole] {
+    pub(crate) fn holes(self, op: Op) -> &'static [Hole] {
         let (template, start) = (op.template, usize::from(op.template.holes));
         let hot = usize::from(template.hot_holes);
         match self {

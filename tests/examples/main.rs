@@ -10,6 +10,8 @@ mod oracle;
 #[allow(dead_code)]
 pub mod quickstart;
 mod readme;
+#[path = "../common/snapshots.rs"]
+mod snapshots;
 mod source;
 #[path = "../../examples/trampolines/main.rs"]
 #[allow(dead_code)]
@@ -26,11 +28,7 @@ use opstitch::{LinkedTrace, TraceBuilder};
 
 /// Compares a text with the snapshot of that name.
 fn assert_snapshot(name: &str, text: &str) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../../snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, text));
+    snapshots::with_snapshots(|| insta::assert_snapshot!(name, text));
 }
 
 /// What an example prints, and whether it was content with it.
