@@ -273,7 +273,7 @@ test_here() {
 test_with_qemu() {
     need_foreign_architecture
     need_packages rustc-web cargo-web libstd-rust-web-dev:amd64 libstd-rust-web-dev:arm64 \
-        gcc-aarch64-linux-gnu libc6-dev-arm64-cross ca-certificates
+        gcc-aarch64-linux-gnu libc6-dev-arm64-cross gdb-multiarch ca-certificates
     need_qemu
     llvm_mc
     eval "$(cross_environment)"

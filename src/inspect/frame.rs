@@ -37,19 +37,37 @@ const SAVED: [Register; 20] = [
     AArch64::V15,
 ];
 
-/// The description of `len` bytes of code at `address`. `version` is 1 for `.eh_frame`, 4 for `.debug_frame`.
-pub(super) fn table(address: u64, len: u32, version: u16) -> FrameTable {
-    let encoding = Encoding {
-        address_size: 8,
-        format: Format::Dwarf32,
-        version,
-    };
-    let mut common = CommonInformationEntry::new(encoding, 4, -8, AArch64::X30);
+/// The description of `len` bytes of a trace, or of a slab, at `address`. `version` is 1 for `.eh_frame`, 4 for
+/// `.debug_frame`.
+pub(super) fn of_trace(address: u64, len: u32, version: u16) -> FrameTable {
+    let mut common = common(version);
     common.add_instruction(CallFrameInstruction::Cfa(AArch64::X29, FRAME));
     for (number, register) in (0..).zip(SAVED) {
         let at = number * 8 - FRAME;
         common.add_instruction(CallFrameInstruction::Offset(register, at));
     }
+    table(common, address, len)
+}
+
+/// The description of a trampoline for a debugger: its caller is the trace that has called it. (For backtraces,
+/// of which none begins in a trampoline, that of a trace will do.)
+#[cfg(feature = "gdb")]
+pub(super) fn of_trampoline(address: u64, len: u32, version: u16) -> FrameTable {
+    let mut common = common(version);
+    common.add_instruction(CallFrameInstruction::Cfa(AArch64::SP, 0));
+    table(common, address, len)
+}
+
+fn common(version: u16) -> CommonInformationEntry {
+    let encoding = Encoding {
+        address_size: 8,
+        format: Format::Dwarf32,
+        version,
+    };
+    CommonInformationEntry::new(encoding, 4, -8, AArch64::X30)
+}
+
+fn table(common: CommonInformationEntry, address: u64, len: u32) -> FrameTable {
     let mut table = FrameTable::default();
     let common = table.add_cie(common);
     let entry = FrameDescriptionEntry::new(Address::Constant(address), len);
@@ -68,7 +86,7 @@ mod tests {
     fn a_reader_finds_the_shims_caller_from_everywhere_in_the_code() {
         let (address, len) = (0x7f00_1234_0000, 0x800_0000);
         let mut section = EhFrame::from(EndianVec::new(LittleEndian));
-        super::table(address, len, 1)
+        super::of_trace(address, len, 1)
             .write_eh_frame(&mut section)
             .unwrap();
         let read = gimli::EhFrame::new(section.slice(), LittleEndian);

@@ -48,7 +48,9 @@
 //! - [`Slab::locate`](crate::slab::Slab::locate) tells what lies at an address, so that a fault in a trace is
 //!   reported as `trace 12, op 7 AddInt overflow=exit 2`. In a signal handler that is
 //!   [`Slab::try_locate`](crate::slab::Slab::try_locate);
-//! - a [`Watcher`](crate::slab::Watcher) is told of all code that is published.
+//! - a [`Watcher`](crate::slab::Watcher) is told of all code that is published: `Gdb` (feature `gdb`) lets
+//!   debuggers know of it;
+//! - `Slab::register_frames` (feature `unwind`) lets backtraces lead through traces.
 //!
 //! ```
 //! # opstitch::uops! { op Return { ; ret } }
@@ -69,23 +71,43 @@ mod aliases;
 mod around;
 mod corrections;
 pub(crate) mod disassemble;
-#[cfg(all(unix, feature = "unwind"))]
-mod frame;
 #[cfg(unix)]
 mod installed;
 mod listing;
 mod places;
-#[cfg(all(unix, feature = "unwind"))]
-#[allow(unsafe_code)]
-mod process;
 mod snapshot;
 mod symbols;
 mod targets;
 pub(crate) mod templates;
-#[cfg(all(unix, feature = "unwind"))]
-#[allow(unsafe_code)]
-mod unwind;
 
 pub use listing::Listing;
 pub use symbols::Symbols;
 pub use templates::MicroOpListing;
+
+// What tells other tools of the code in a slab.
+#[cfg(all(unix, any(feature = "gdb", feature = "unwind")))]
+mod frame;
+#[cfg(all(unix, any(feature = "gdb", feature = "unwind")))]
+#[allow(unsafe_code)]
+mod process;
+#[cfg(all(unix, feature = "unwind"))]
+#[allow(unsafe_code)]
+mod unwind;
+
+#[cfg(all(unix, feature = "gdb"))]
+mod files;
+#[cfg(all(unix, feature = "gdb"))]
+mod symbol;
+
+#[cfg(all(
+    feature = "gdb",
+    any(target_os = "linux", target_os = "android"),
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod gdb;
+#[cfg(all(
+    feature = "gdb",
+    any(target_os = "linux", target_os = "android"),
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+pub use gdb::Gdb;

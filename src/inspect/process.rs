@@ -77,3 +77,149 @@ pub(super) mod unwinder {
         !found.is_null()
     }
 }
+
+/// The list of objects in memory that GDB and LLDB read, of which they look for one in the process.
+#[cfg(all(
+    feature = "gdb",
+    any(target_os = "linux", target_os = "android"),
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+pub(super) mod debugger {
+    use std::arch::global_asm;
+    use std::ptr::{self, NonNull};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    // `jit_descriptor` of version 1, and the function on which the debugger has its breakpoint. Weak: see
+    // `Gdb` for why. (`ret` is an instruction of both architectures.)
+    global_asm!(
+        ".pushsection .text.__jit_debug_register_code, \"ax\"",
+        ".balign 4",
+        ".weak __jit_debug_register_code",
+        ".type __jit_debug_register_code, %function",
+        "__jit_debug_register_code:",
+        "ret",
+        ".size __jit_debug_register_code, . - __jit_debug_register_code",
+        ".popsection",
+        ".pushsection .data.__jit_debug_descriptor, \"aw\"",
+        ".balign 8",
+        ".weak __jit_debug_descriptor",
+        ".type __jit_debug_descriptor, %object",
+        "__jit_debug_descriptor:",
+        ".4byte 1, 0",
+        ".8byte 0, 0",
+        ".size __jit_debug_descriptor, . - __jit_debug_descriptor",
+        ".popsection",
+    );
+
+    unsafe extern "C" {
+        fn __jit_debug_register_code();
+        static mut __jit_debug_descriptor: Descriptor;
+    }
+
+    /// `struct jit_descriptor`.
+    #[repr(C)]
+    struct Descriptor {
+        version: u32,
+        action: u32,
+        relevant: *mut Entry,
+        first: *mut Entry,
+    }
+
+    /// Values of [`Descriptor::action`].
+    const REGISTER: u32 = 1;
+    const UNREGISTER: u32 = 2;
+
+    /// `struct jit_code_entry`.
+    #[repr(C)]
+    #[derive(Debug)]
+    struct Entry {
+        next: *mut Entry,
+        previous: *mut Entry,
+        object: *const u8,
+        len: u64,
+    }
+
+    /// Held while the list is read or changed. A debugger stops the whole process in between.
+    static LOCK: Mutex<()> = Mutex::new(());
+
+    fn lock() -> MutexGuard<'static, ()> {
+        LOCK.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An object file that the debugger knows until this is dropped.
+    #[derive(Debug)]
+    pub(in crate::inspect) struct Registration {
+        entry: NonNull<Entry>,
+        object: Box<[u8]>,
+    }
+
+    // SAFETY: the entry is only touched with the lock held.
+    unsafe impl Send for Registration {}
+    // SAFETY: as above.
+    unsafe impl Sync for Registration {}
+
+    impl Registration {
+        /// Puts an object file into the list and lets the debugger know.
+        pub(in crate::inspect) fn new(object: Vec<u8>) -> Registration {
+            let object = object.into_boxed_slice();
+            let entry = Box::new(Entry {
+                next: ptr::null_mut(),
+                previous: ptr::null_mut(),
+                object: object.as_ptr(),
+                len: object.len() as u64,
+            });
+            let entry = NonNull::from(Box::leak(entry));
+            let _lock = lock();
+            // SAFETY: entries in the list are alive, since `drop` takes them out before it frees them, and the lock
+            // keeps other threads from it.
+            unsafe {
+                let descriptor = &raw mut __jit_debug_descriptor;
+                let first = (*descriptor).first;
+                (*entry.as_ptr()).next = first;
+                if let Some(mut first) = NonNull::new(first) {
+                    first.as_mut().previous = entry.as_ptr();
+                }
+                (*descriptor).first = entry.as_ptr();
+                tell(descriptor, REGISTER, entry);
+            }
+            Registration { entry, object }
+        }
+    }
+
+    impl Drop for Registration {
+        fn drop(&mut self) {
+            let _lock = lock();
+            debug_assert!(!self.object.is_empty());
+            // SAFETY: as in `new`; once the entry is out of the list and the debugger has been told, it is
+            // nobody else's.
+            unsafe {
+                let descriptor = &raw mut __jit_debug_descriptor;
+                let Entry { next, previous, .. } = *self.entry.as_ptr();
+                match NonNull::new(previous) {
+                    Some(mut previous) => previous.as_mut().next = next,
+                    None => (*descriptor).first = next,
+                }
+                if let Some(mut next) = NonNull::new(next) {
+                    next.as_mut().previous = previous;
+                }
+                tell(descriptor, UNREGISTER, self.entry);
+                drop(Box::from_raw(self.entry.as_ptr()));
+            }
+        }
+    }
+
+    /// Calls the function on which the debugger has its breakpoint.
+    ///
+    /// # Safety
+    /// The lock is held; the entry is alive.
+    unsafe fn tell(descriptor: *mut Descriptor, action: u32, entry: NonNull<Entry>) {
+        // SAFETY: the process's descriptor, which the lock guards. The function does nothing.
+        unsafe {
+            (*descriptor).action = action;
+            (*descriptor).relevant = entry.as_ptr();
+            __jit_debug_register_code();
+            (*descriptor).action = 0;
+            (*descriptor).relevant = ptr::null_mut();
+        }
+    }
+}

@@ -48,6 +48,6 @@ fn section(slab: &Slab) -> gimli::write::Result<Vec<u8>> {
     // A slab is no longer than `b` reaches.
     let len = (addresses.end - addresses.start) as u32;
     let mut section = EhFrame::from(EndianVec::new(LittleEndian));
-    frame::table(addresses.start, len, 1).write_eh_frame(&mut section)?;
+    frame::of_trace(addresses.start, len, 1).write_eh_frame(&mut section)?;
     Ok(section.0.into_vec())
 }
