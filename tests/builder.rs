@@ -509,16 +509,16 @@ fn an_island_has_one_way_to_each_place_and_one_word_for_each_literal() {
     let linked = linked(&mut builder);
     let words = words(&linked);
     let island = words.iter().position(|&word| word >> 26 == 5).unwrap();
-    // Around it, then a `b` each for the label and the exit, padding as needed, and the literals.
+    // Around it, then a `b` each for the exit and the label, padding as needed, and the literals.
     let around = place(&words, island) as usize;
     let ways: Vec<usize> = (island + 1..around)
         .take_while(|&at| words[at] >> 26 == 5)
         .collect();
     assert_eq!(ways.len(), 2, "{words:x?}");
     assert_eq!(place(&words, 1), place(&words, 3));
-    assert_eq!(place(&words, 1), ways[1] as i64);
-    assert_eq!(place(&words, 6), ways[0] as i64);
-    assert_eq!(words[place(&words, ways[0]) as usize], RET);
+    assert_eq!(place(&words, 1), ways[0] as i64);
+    assert_eq!(place(&words, 6), ways[1] as i64);
+    assert_eq!(words[place(&words, ways[1]) as usize], RET);
     assert_eq!(place(&words, 2), place(&words, 5));
     let load = |at: usize| {
         let at = place(&words, at) as usize;

@@ -10,10 +10,11 @@
 //! "Branches, Exception Generating and System instructions" and C4.1.94 "Loads and Stores".
 
 /// A displacement field, counted in words from the instruction itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Field {
     /// `b`, `bl`.
+    #[default]
     Imm26,
     /// `b.cond`, `cbz`, `cbnz` and the literal loads.
     Imm19,
@@ -28,6 +29,13 @@ impl Field {
             Field::Imm19 => 19,
             Field::Imm14 => 14,
         }
+    }
+
+    /// The field's bits, where they are in the word: looked up, since this is what resolving a trace's branches
+    /// consists of.
+    const fn mask(self) -> u32 {
+        const MASKS: [u32; 3] = [0x03ff_ffff, 0x7_ffff << 5, 0x3fff << 5];
+        MASKS[self as usize]
     }
 
     const fn shift(self) -> u32 {
@@ -51,8 +59,8 @@ impl Field {
             words >= -(1 << (self.width() - 1)) && words < 1 << (self.width() - 1),
             "displacement out of the field's range"
         );
-        let mask = (1u32 << self.width()) - 1;
-        word & !(mask << self.shift()) | ((words as u32 & mask) << self.shift())
+        let mask = self.mask();
+        word & !mask | (words as u32) << self.shift() & mask
     }
 
     /// The displacement that `word` carries, in words.

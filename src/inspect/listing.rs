@@ -184,7 +184,7 @@ impl Writer<'_, '_, '_> {
     /// The value of a literal whose load became the instruction at `at`.
     fn relaxed(&self, at: u32, block: Option<&Block>) -> Option<u64> {
         let (reference, value) = self.places.reference(at, block?)?;
-        matches!(reference.goal, Goal::Literal(_)).then_some(value)
+        (reference.goal == Goal::Literal).then_some(value)
     }
 
     /// What a NOP is there for.

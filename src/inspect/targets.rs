@@ -47,9 +47,9 @@ impl Places<'_> {
         let index = |value| Handle::from_raw(value).index;
         if let Some((reference, value)) = self.reference(at, block) {
             return match reference.goal {
-                Goal::Exit(_) => Meant::To(Name::Exit(index(value))),
-                Goal::Label(_) => Meant::To(Name::Label(index(value))),
-                Goal::OtherPart(_) => Meant::OtherPart,
+                Goal::Exit => Meant::To(Name::Exit(index(value))),
+                Goal::Label => Meant::To(Name::Label(index(value))),
+                Goal::OtherPart => Meant::OtherPart,
                 _ => Meant::Unknown,
             };
         }

@@ -5,8 +5,8 @@ use dynasmrt::aarch64::{
 };
 
 use super::bake::patch;
-use super::operand::{Handle, OperandKind, OperandValue};
-use super::template::{Hole, Map, MicroOpSet, Template};
+use super::operand::{Handles, OperandKind, OperandValue, PLATFORM_REGISTER};
+use super::template::{Hole, Map, MicroOpSet, Properties, Template};
 use crate::error::Error;
 
 /// A micro-op's template, and the set it belongs to.
@@ -19,6 +19,7 @@ pub(crate) struct Op {
 
 impl Op {
     /// The micro-op of that number; `None` if the set has none.
+    #[inline]
     pub(crate) fn new(set: &'static MicroOpSet, index: usize) -> Option<Op> {
         Some(Op {
             set,
@@ -41,80 +42,68 @@ impl Op {
             .map_or("?", |o| self.set.name_at(o.name, o.name_len))
     }
 
+    pub(crate) fn has_cold_part(self) -> bool {
+        self.template.properties.contains(Properties::COLD)
+    }
+
+    #[inline]
     pub(crate) fn operands(self) -> &'static [super::template::Operand] {
         let start = usize::from(self.template.operands);
         &self.set.operands[start..start + self.operand_count()]
     }
 
-    /// Checks every value that can be checked without knowing the trace, and replaces masks and
-    /// floating-point numbers by their encodings. `handle` checks a label, exit or literal.
-    pub(crate) fn encode(
-        self,
-        values: &mut [u64],
-        mut handle: impl FnMut(OperandKind, Handle) -> bool,
-    ) -> Result<(), Error> {
+    /// Refuses values that the builder that made the `handles` cannot take. Masks and floating-point numbers
+    /// are looked at when they are [encoded](Op::encode).
+    pub(crate) fn check(self, values: &[u64], handles: &Handles) -> Result<(), Error> {
+        for (index, (operand, &value)) in self.operands().iter().zip(values).enumerate() {
+            let range = self.set.ranges[usize::from(operand.range)];
+            if value.wrapping_sub(range.min) > range.span {
+                return Err(self.out_of_range(index, value));
+            }
+            let (op, operand_name) = (self.name(), self.operand_name(index));
+            if operand.kind == OperandKind::Reg && value == PLATFORM_REGISTER {
+                return Err(Error::PlatformRegister {
+                    op,
+                    operand: operand_name,
+                });
+            }
+            if operand.kind.is_handle() && !handles.has(operand.kind as u8, value) {
+                return Err(Error::Foreign {
+                    op,
+                    operand: operand_name,
+                    what: match operand.kind {
+                        OperandKind::Exit => "exit",
+                        OperandKind::Label => "label",
+                        _ => "literal",
+                    },
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces masks and floating-point numbers by their encodings.
+    pub(crate) fn encode(self, values: &mut [u64]) -> Result<(), Error> {
         for (index, (operand, value)) in self.operands().iter().zip(values).enumerate() {
-            match operand.kind {
-                OperandKind::Unsigned
-                | OperandKind::Signed
-                | OperandKind::Literal
-                | OperandKind::VReg => {
-                    let range = self.set.ranges[usize::from(operand.range)];
-                    if value.wrapping_sub(range.min) > range.span {
-                        return Err(self.out_of_range(index, *value));
-                    }
-                }
-                OperandKind::Reg => match *value {
-                    18 => {
-                        let (op, operand) = (self.name(), self.operand_name(index));
-                        return Err(Error::PlatformRegister { op, operand });
-                    }
-                    0..=30 => {}
-                    _ => return Err(self.out_of_range(index, *value)),
-                },
+            let (field, kind) = match operand.kind {
                 OperandKind::Logical32 => {
                     let mask = u32::try_from(*value).ok();
                     let field = mask.and_then(encode_logical_immediate_32bit);
-                    *value = field
-                        .ok_or_else(|| {
-                            self.not_encodable(index, *value, "32-bit logical immediate")
-                        })?
-                        .into();
+                    (field.map(u64::from), "32-bit logical immediate")
                 }
                 OperandKind::Logical64 => {
                     let field = encode_logical_immediate_64bit(*value);
-                    *value = field
-                        .ok_or_else(|| {
-                            self.not_encodable(index, *value, "64-bit logical immediate")
-                        })?
-                        .into();
+                    (field.map(u64::from), "64-bit logical immediate")
                 }
                 OperandKind::Fp8 => {
                     let number = f64::from_bits(*value);
                     let field = encode_floating_point_immediate(number as f32)
                         .filter(|_| f64::from(number as f32).raw() == *value);
-                    *value = field
-                        .ok_or_else(|| {
-                            self.not_encodable(index, *value, "8-bit floating-point immediate")
-                        })?
-                        .into();
+                    (field.map(u64::from), "8-bit floating-point immediate")
                 }
-                // A target is 4-aligned by its type.
-                OperandKind::Call => {}
-                OperandKind::Exit | OperandKind::Label | OperandKind::MutLiteral => {
-                    if !handle(operand.kind, Handle::from_raw(*value)) {
-                        return Err(Error::Foreign {
-                            op: self.name(),
-                            operand: self.operand_name(index),
-                            what: match operand.kind {
-                                OperandKind::Exit => "exit",
-                                OperandKind::Label => "label",
-                                _ => "literal",
-                            },
-                        });
-                    }
-                }
-            }
+                _ => continue,
+            };
+            *value = field.ok_or_else(|| self.not_encodable(index, *value, kind))?;
         }
         Ok(())
     }
@@ -154,22 +143,37 @@ impl Op {
 
     /// Patches encoded values into a copy of one of the micro-op's parts.
     pub(crate) fn patch(self, holes: &[Hole], values: &[u64], code: &mut [u32]) {
-        for &hole in holes {
-            let mut value = values[usize::from(hole.operand)];
-            if hole.map != Map::IDENTITY {
-                value = self.mapped(hole, value);
-            }
-            code[usize::from(hole.word)] ^= patch(hole, value);
+        for hole in holes {
+            let value = values[usize::from(hole.operand)];
+            code[usize::from(hole.word)] ^= self.set.fill(hole, value);
         }
     }
+}
 
-    fn mapped(self, hole: Hole, value: u64) -> u64 {
-        if hole.map.0 & Map::TABLE == 0 {
-            return self.set.affines[usize::from(hole.map.0)].apply(value);
+impl MicroOpSet {
+    /// Whether an operand's value may go into this hole.
+    #[inline]
+    pub(crate) fn fits(&self, hole: &Hole, value: u64) -> bool {
+        let range = self.ranges[usize::from(hole.range)];
+        value.wrapping_sub(range.min) <= range.span && !(hole.is_reg & (value == PLATFORM_REGISTER))
+    }
+
+    /// The bits that an operand's value puts into a hole of its word.
+    #[inline]
+    pub(crate) fn fill(&self, hole: &Hole, mut value: u64) -> u32 {
+        if hole.map != Map::IDENTITY {
+            value = self.mapped(hole, value);
         }
-        let operand = self.operands()[usize::from(hole.operand)];
-        let min = self.set.ranges[usize::from(operand.range)].min;
+        patch(*hole, value)
+    }
+
+    #[inline(never)]
+    fn mapped(&self, hole: &Hole, value: u64) -> u64 {
+        if hole.map.0 & Map::TABLE == 0 {
+            return self.affines[usize::from(hole.map.0)].apply(value);
+        }
+        let min = self.ranges[usize::from(hole.range)].min;
         let start = usize::from(hole.map.0 & !Map::TABLE);
-        self.set.tables[start + value.wrapping_sub(min) as usize].into()
+        self.tables[start + value.wrapping_sub(min) as usize].into()
     }
 }

@@ -30,6 +30,17 @@ pub trait MicroOp {
 
     #[doc(hidden)]
     fn operands(&self) -> Self::Operands;
+
+    /// Shows itself to a visitor. The enum of a block's micro-ops shows the one that it holds, so that whatever is
+    /// done with a micro-op is compiled for each type.
+    #[doc(hidden)]
+    #[inline]
+    fn show<V: Visitor>(&self, visitor: V) -> V::Output
+    where
+        Self: Sized,
+    {
+        visitor.visit(self)
+    }
 }
 
 impl<M: MicroOp> MicroOp for &M {
@@ -46,6 +57,19 @@ impl<M: MicroOp> MicroOp for &M {
     fn operands(&self) -> Self::Operands {
         M::operands(self)
     }
+
+    #[inline]
+    fn show<V: Visitor>(&self, visitor: V) -> V::Output {
+        M::show(self, visitor)
+    }
+}
+
+/// What is done with a micro-op once its type is known.
+#[doc(hidden)]
+pub trait Visitor {
+    type Output;
+
+    fn visit<M: MicroOp>(self, op: &M) -> Self::Output;
 }
 
 /// Writes a micro-op as its `Display` does: `LoadLocal slot=3`.

@@ -117,6 +117,51 @@ impl Handle {
     }
 }
 
+/// The handles that a builder has made for its trace.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Handles {
+    tag: u32,
+    /// How many labels, exits and changeable literals there are; the first is nobody's.
+    counts: [u32; 4],
+}
+
+impl Handles {
+    /// None so far, for a trace of this tag.
+    pub(crate) fn new(tag: u32) -> Handles {
+        Handles {
+            tag,
+            counts: [0; 4],
+        }
+    }
+
+    /// Tells the trace's handles from others'.
+    pub(crate) fn tag(&self) -> u32 {
+        self.tag
+    }
+
+    /// Counts the handles of a kind anew.
+    pub(crate) fn set_count(&mut self, kind: OperandKind, count: usize) {
+        self.counts[kind as usize % 4] = count as u32;
+    }
+
+    /// The handle with that number.
+    pub(crate) fn handle(&self, index: u32) -> Handle {
+        Handle {
+            tag: self.tag,
+            index,
+        }
+    }
+
+    /// Whether `raw` is one of them. `kind` is that of an operand, or of a reference in the same order.
+    #[inline]
+    pub(crate) fn has(&self, kind: u8, raw: u64) -> bool {
+        raw.wrapping_sub(self.handle(0).raw()) < self.counts[usize::from(kind) % 4].into()
+    }
+}
+
+/// x18: AAPCS64 6.1.1 leaves it to the platform.
+pub(crate) const PLATFORM_REGISTER: u64 = 18;
+
 macro_rules! handles {
     ($($(#[$doc:meta])* $name:ident, $what:literal;)*) => {$(
         $(#[$doc])*
@@ -156,6 +201,7 @@ pub trait OperandValue: Copy {
 macro_rules! operand_values {
     ($($type:ty => |$value:ident| $raw:expr;)*) => {$(
         impl OperandValue for $type {
+            #[inline]
             fn raw(self) -> u64 {
                 let $value = self;
                 $raw
@@ -199,15 +245,31 @@ pub enum OperandKind {
     Fp8,
     /// A call target.
     Call,
-    /// A side exit.
-    Exit,
     /// A place in the trace.
     Label,
+    /// A side exit.
+    Exit,
     /// A changeable word of the literal pool.
     MutLiteral,
 }
 
+// `Handles` counts by these numbers, and `Goal` has them too.
+const _: () = assert!(OperandKind::Call as u8 & 3 == 0 && OperandKind::MutLiteral as u8 & 3 == 3);
+
 impl OperandKind {
+    /// Whether a value of this kind is a [`Handle`].
+    pub(crate) const fn is_handle(self) -> bool {
+        self as u8 > OperandKind::Call as u8
+    }
+
+    /// Whether a value of this kind is encoded before it is patched in.
+    pub(crate) const fn is_encoded(self) -> bool {
+        matches!(
+            self,
+            OperandKind::Logical32 | OperandKind::Logical64 | OperandKind::Fp8
+        )
+    }
+
     /// Writes a value of this kind, as [`OperandValue::raw`] made it.
     pub(crate) fn write(self, raw: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,7 +1,7 @@
 //! Templates: what micro-ops are once they are compiled.
 //!
 //! All templates of one `uops!` block share a few constant arrays, and a [`Template`] is a row of
-//! positions in them. That keeps a template at 24 bytes, puts the code of all of them side by side,
+//! positions in them. That keeps a template at 32 bytes, puts the code of all of them side by side,
 //! and needs no relocation when the program is loaded.
 
 use std::fmt;
@@ -38,6 +38,7 @@ bitflags::bitflags! {
 /// The hot part's words come first, the cold part's right behind them; the same goes for holes and
 /// references.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
 #[doc(hidden)]
 pub struct Template {
     pub(crate) words: u32,
@@ -55,8 +56,15 @@ pub struct Template {
     pub(crate) cold_references: u8,
     /// The label operand of a closing `b =>label`, which is left to the continuation slot.
     pub(crate) closing: u8,
+    /// Whether it takes more than copying, patching and noting: it has a cold part, an operand that is
+    /// encoded first, a changeable literal or a closing `b =>label`; is without words, or longer than
+    /// [`MOST_PLAIN_WORDS`].
+    pub(crate) special: bool,
     pub(crate) properties: Properties,
 }
+
+/// How many words a micro-op has at most that is pushed the quick way.
+pub(crate) const MOST_PLAIN_WORDS: usize = 31;
 
 /// [`Template::closing`] of a micro-op that closes in another way.
 pub(crate) const NO_CLOSING: u8 = u8::MAX;
@@ -74,8 +82,12 @@ pub struct Hole {
     pub(crate) source: u8,
     pub(crate) target: u8,
     pub(crate) width: u8,
+    /// Whether the operand is a general-purpose register.
+    pub(crate) is_reg: bool,
     /// How the operand's value becomes the value whose bits are taken.
     pub(crate) map: Map,
+    /// The operand's range, an entry of [`MicroOpSet::ranges`].
+    pub(crate) range: u16,
 }
 
 /// What is done to an operand's value before its bits are taken: [`Map::IDENTITY`], or an entry of
@@ -114,24 +126,40 @@ pub struct Reference {
     /// The operand, or for [`Goal::OtherPart`] the word in the other part.
     pub(crate) argument: u16,
     pub(crate) goal: Goal,
+    /// Its displacement field.
+    pub(crate) field: Field,
+    /// What it reads, if it leads to a literal.
+    pub(crate) load: Load,
 }
 
-/// What a reference leads to, and through which field.
+impl Reference {
+    pub(crate) const NONE: Reference = Reference {
+        word: 0,
+        argument: 0,
+        goal: Goal::Call,
+        field: Field::Imm26,
+        load: Load::X,
+    };
+}
+
+/// What a reference leads to. The numbers of the first four are, modulo 4, those of their [`OperandKind`]s; those
+/// of the others are that of a call, of which there are no handles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]
+#[repr(u8)]
 pub(crate) enum Goal {
     /// A call target, by `bl` or `b`.
     Call,
-    /// A side exit.
-    Exit(Field),
     /// A label.
-    Label(Field),
-    /// A literal.
-    Literal(Load),
+    Label,
+    /// A side exit.
+    Exit,
     /// A changeable literal.
     MutLiteral,
+    /// A literal.
+    Literal = 4,
     /// A place in the other part of the same micro-op.
-    OtherPart(Field),
+    OtherPart = 8,
 }
 
 /// An operand's name, kind and range.
@@ -211,6 +239,17 @@ impl MicroOpSet {
     /// All micro-ops in the order of their declaration.
     pub fn iter(&'static self) -> impl ExactSizeIterator<Item = MicroOpInfo> {
         (0..self.len()).map(move |index| MicroOpInfo { set: self, index })
+    }
+
+    /// The holes and the references of a micro-op's hot part.
+    #[inline]
+    pub(crate) fn notes(&self, template: &Template) -> Option<(&[Hole], &[Reference])> {
+        let holes = self.holes.get(usize::from(template.holes)..)?;
+        let references = self.references.get(usize::from(template.references)..)?;
+        Some((
+            holes.get(..usize::from(template.hot_holes))?,
+            references.get(..usize::from(template.hot_references))?,
+        ))
     }
 
     pub(crate) fn name_at(&self, start: u16, len: u8) -> &'static str {

@@ -4,11 +4,12 @@ use super::TraceBuilder;
 use super::island::BEFORE;
 use super::options::FallThrough;
 use super::state::{
-    Branch, CallSite, HERE, Literal, LoadSite, Open, Place, PlaceKind, Point, UNPLACED, is_placed,
-    reserve,
+    ColdItem, HERE, Literal, LoadSite, Note, Open, Place, PlaceKind, Point, UNPLACED, UNWANTED,
+    is_placed,
 };
 use crate::asm::NOP;
 use crate::asm::branch::{self, Field};
+use crate::asm::literal::Load;
 use crate::error::Error;
 use crate::op::encode::Op;
 use crate::op::operand::{Handle, Target};
@@ -56,22 +57,38 @@ impl Part {
     }
 }
 
+impl Op {
+    /// Where its hot part goes on.
+    fn way_on(self, values: &[u64]) -> Open {
+        match self.template.closing {
+            NO_CLOSING if self.template.properties.contains(Properties::FALLS_THROUGH) => {
+                Open::Next
+            }
+            NO_CLOSING => Open::Closed,
+            closing => {
+                let label = Handle::from_raw(values[usize::from(closing)]).index;
+                Open::To(Place::label(label))
+            }
+        }
+    }
+}
+
 impl TraceBuilder {
     /// Writes the continuation slot of the last micro-op, now that the next one follows, and gives the
-    /// labels bound in between their place.
+    /// labels bound in between their place. Returns where the next one starts.
     pub(super) fn settle(&mut self) -> u32 {
         let follows = match self.open {
             Open::Closed => false,
             Open::Next => true,
             Open::To(place) => {
-                let here = self.offset(place) == HERE;
+                let here = self.places.offset(place) == HERE;
                 if !here {
                     self.emit_jump(place);
                 }
                 here
             }
         };
-        reserve(&mut self.code, BEFORE as usize);
+        self.code.reserve(BEFORE as usize);
         if follows && self.options.fall_through == FallThrough::Nop {
             self.emit_nop();
         }
@@ -96,6 +113,7 @@ impl TraceBuilder {
     }
 
     /// Writes a NOP that may be patched.
+    #[inline]
     pub(super) fn emit_nop(&mut self) {
         self.code.push(NOP);
         self.nops += 1;
@@ -106,7 +124,7 @@ impl TraceBuilder {
         self.open = Open::Closed;
         let here = self.code.len() as u32;
         for label in self.binds.drain(..) {
-            self.labels[label as usize] = here;
+            self.places.labels_mut()[label as usize] = here;
         }
     }
 
@@ -120,112 +138,111 @@ impl TraceBuilder {
     /// Copies one part of a micro-op, patches its holes and notes its references. `values` are encoded;
     /// `cold_part` is the number of its cold part, if it has one.
     pub(super) fn emit(&mut self, op: Op, part: Part, cold_part: u32, values: &[u64]) {
-        let (start, words) = (self.code.len(), part.words(op));
-        reserve(&mut self.code, words.len() + 1);
-        self.code.extend_from_slice(words);
+        let words = part.words(op);
+        let start = self.code.len();
+        // With a slot behind it, which becomes part of the code with the next micro-op.
+        self.code.reserve(words.len() + 1);
+        let room = &mut self.code.items_mut()[start..];
+        room[..words.len()].copy_from_slice(words);
+        room[words.len()] = NOP;
+        self.code.advance(words.len());
         op.patch(part.holes(op), values, &mut self.code[start..]);
         for reference in part.references(op) {
             let at = start as u32 + u32::from(reference.word);
-            let argument = usize::from(reference.argument);
-            match reference.goal {
-                Goal::Call => {
-                    reserve(&mut self.calls, 1);
-                    self.calls.push(CallSite {
-                        at,
-                        number: 0,
-                        target: Target::from_raw(values[argument]),
-                    });
-                }
-                Goal::Exit(field) => {
-                    let exit = Handle::from_raw(values[argument]).index;
-                    self.want(exit);
-                    self.refer(at, Place::exit(exit), 0, field);
-                }
-                Goal::Label(field) => {
-                    let label = Handle::from_raw(values[argument]).index;
-                    self.refer(at, Place::label(label), 0, field);
-                }
-                Goal::Literal(load) => {
-                    let value = values[argument];
-                    let word = &mut self.code[at as usize];
-                    match load.relaxed(*word, value) {
-                        Some(relaxed) => *word = relaxed,
-                        None => self.load(at, Literal::Constant(value)),
-                    }
-                }
-                Goal::MutLiteral => {
-                    let index = Handle::from_raw(values[argument]).index;
-                    self.load(at, Literal::Mutable(index));
-                }
-                Goal::OtherPart(field) => {
-                    let place = match part {
-                        Part::Hot => Place::cold(cold_part),
-                        Part::Cold => Place::hot(cold_part),
-                    };
-                    self.refer(at, place, reference.argument, field);
-                }
+            if reference.goal == Goal::OtherPart {
+                let place = match part {
+                    Part::Hot => Place::cold(cold_part),
+                    Part::Cold => Place::hot(cold_part),
+                };
+                self.refer(at, place, reference.argument, reference.field);
+            } else {
+                let value = values[usize::from(reference.argument)];
+                self.note(at, reference, value);
             }
         }
         if part == Part::Hot {
-            self.open = match op.template.closing {
-                NO_CLOSING if op.template.properties.contains(Properties::FALLS_THROUGH) => {
-                    Open::Next
-                }
-                NO_CLOSING => Open::Closed,
-                closing => {
-                    let label = Handle::from_raw(values[usize::from(closing)]).index;
-                    Open::To(Place::label(label))
-                }
-            };
+            self.open = op.way_on(values);
+            self.gap = self.plain_gap();
         }
     }
 
-    /// Where `place` lies, in words, if that is known.
-    pub(super) fn offset(&self, place: Place) -> u32 {
-        match place.kind() {
-            PlaceKind::Label(index) => self.labels[index],
-            PlaceKind::Exit(index) => {
-                let same_as = self.exits[index].same_as;
-                self.exits[same_as as usize].offset
-            }
-            PlaceKind::Cold(index) => self.cold_parts[index].offset,
-            PlaceKind::Hot(index) => self.cold_parts[index].hot,
+    /// Notes what the instruction at `at` refers to, or writes its displacement if that is known.
+    #[inline]
+    pub(super) fn note(&mut self, at: u32, reference: &Reference, value: u64) {
+        let index = Handle::from_raw(value).index;
+        match reference.goal {
+            Goal::Call => self.calls.push(Note::call(at, Target::from_raw(value))),
+            Goal::Label => self.note_branch(at, Place::label(index), reference.field),
+            Goal::Exit => self.note_branch(at, Place::exit(index), reference.field),
+            Goal::Literal => self.load_constant(at, reference.load, value),
+            _ => self.load(at, Literal::Mutable(index)),
         }
     }
 
-    /// Writes the displacement of the branch at `at`, if its target is known and in reach.
-    pub(super) fn try_branch(&mut self, at: u32, place: Place, inner: u16, field: Field) -> bool {
-        let offset = self.offset(place);
-        if !is_placed(offset) {
-            return false;
+    /// Lets the branch at `at` lead to a label or an exit.
+    #[inline(never)]
+    fn note_branch(&mut self, at: u32, place: Place, field: Field) {
+        let mut offset = self.places.offset(place);
+        if offset == UNWANTED {
+            offset = self.want_place(place);
         }
-        let words = i64::from(offset) + i64::from(inner) - i64::from(at);
-        let reach = i64::from(self.options.reach.branch_words(field));
+        if !is_placed(offset) || !self.write_branch(at, offset, field) {
+            self.open_branch(Note::branch(at, place, 0, field), field);
+        }
+    }
+
+    /// Lets the branch at `at` lead to what lies `inner` words behind `place`: now, or noted for later.
+    pub(super) fn refer(&mut self, at: u32, place: Place, inner: u16, field: Field) {
+        let branch = Note::branch(at, place, inner, field);
+        if !self.try_branch(branch) {
+            self.open_branch(branch, field);
+        }
+    }
+
+    /// Writes the displacement of a branch, if its target is known and in reach.
+    pub(super) fn try_branch(&mut self, branch: Note) -> bool {
+        let offset = self.places.offset(branch.place());
+        let (inner, field) = (u32::from(branch.inner()), branch.field());
+        is_placed(offset) && self.write_branch(branch.at, offset + inner, field)
+    }
+
+    /// Writes the displacement of the branch at `at` to word `target`, if that is in reach.
+    #[inline]
+    pub(super) fn write_branch(&mut self, at: u32, target: u32, field: Field) -> bool {
+        let words = target as i32 - at as i32;
+        let reach = self.reach[field as usize] as i32;
         if words < -reach || words >= reach {
             return false;
         }
         let word = &mut self.code[at as usize];
-        *word = field.with_displacement(*word, words);
+        *word = field.with_displacement(*word, words.into());
         true
     }
 
-    /// Lets the branch at `at` lead to `place`: now, or noted for later.
-    pub(super) fn refer(&mut self, at: u32, place: Place, inner: u16, field: Field) {
-        if self.try_branch(at, place, inner, field) {
-            return;
-        }
-        reserve(&mut self.branches, 1);
-        self.branches.push(Branch {
-            at,
-            place,
-            inner,
-            field,
-            done: false,
-        });
+    /// Notes a branch for later.
+    #[inline]
+    fn open_branch(&mut self, branch: Note, field: Field) {
+        self.branches.push(branch);
         if field != Field::Imm26 {
             self.due.pending += 1;
-            let last = at + self.options.reach.branch_words(field) - 1;
-            self.due.deadline = self.due.deadline.min(last);
+            self.note_deadline(branch.at + self.reach[field as usize] - 1);
+        }
+    }
+
+    /// Notes the last word that an instruction reaches, and what is pending.
+    #[inline]
+    fn note_deadline(&mut self, last: u32) {
+        self.due.deadline = self.due.deadline.min(last);
+        self.find_quick_end();
+    }
+
+    /// Lets the literal load at `at` become another instruction that makes the value, or read a word.
+    #[inline(never)]
+    fn load_constant(&mut self, at: u32, load: Load, value: u64) {
+        let word = &mut self.code[at as usize];
+        match load.relaxed(*word, value) {
+            Some(relaxed) => *word = relaxed,
+            None => self.load(at, Literal::Constant(value)),
         }
     }
 
@@ -238,11 +255,9 @@ impl TraceBuilder {
                 return;
             }
         }
-        reserve(&mut self.loads, 1);
         self.loads.push(LoadSite::new(at, literal));
         self.due.pending += 2;
-        let last = at + self.options.reach.literal_words() - 1;
-        self.due.deadline = self.due.deadline.min(last);
+        self.note_deadline(at + self.literal_reach - 1);
     }
 
     /// Writes the displacement of the load at `at`. `make_room` has seen that it is in reach.
@@ -274,7 +289,7 @@ impl TraceBuilder {
                 UNPLACED => continue,
                 island => island,
             };
-            let reach = self.options.reach.literal_words();
+            let reach = self.literal_reach;
             let at = here + before + u32::from(reference.word);
             if at - island > reach {
                 return Err(Error::LiteralOutOfReach {
@@ -304,10 +319,26 @@ impl TraceBuilder {
 
     /// Notes that something leads to an exit, so that its code is emitted.
     pub(super) fn want(&mut self, exit: u32) {
-        let state = &mut self.exits[exit as usize];
-        if !state.wanted {
-            state.wanted = true;
-            self.queue.push(super::ColdItem::Exit(exit));
+        let place = Place::exit(exit);
+        if self.places.offset(place) == UNWANTED {
+            self.want_place(place);
         }
+    }
+
+    /// Has the code of an exit emitted to which nothing led so far. Returns where it lies.
+    #[inline(never)]
+    fn want_place(&mut self, place: Place) -> u32 {
+        let PlaceKind::Exit(exit) = place.kind() else {
+            return UNPLACED;
+        };
+        self.queue.push(ColdItem::Exit(exit as u32));
+        // Its code may be there already.
+        let same_as = self.exits[exit].same_as;
+        let offset = match self.places.exits()[same_as as usize] {
+            placed if is_placed(placed) => placed,
+            _ => UNPLACED,
+        };
+        self.places.exits_mut()[exit] = offset;
+        offset
     }
 }

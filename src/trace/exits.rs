@@ -1,10 +1,11 @@
 //! Side exits: short sequences of micro-ops that are emitted cold, equal ones once.
 
-use super::state::{ExitState, Place, UNPLACED};
-use super::{TraceBuilder, resolve};
+use super::TraceBuilder;
+use super::push::{resolve, unknown};
+use super::state::{ExitState, Place, UNWANTED};
 use crate::error::Error;
 use crate::op::MicroOp;
-use crate::op::operand::{Exit, Label};
+use crate::op::operand::{Exit, Label, OperandKind};
 use crate::op::template::Properties;
 
 /// An exit that is being given its code: what the closure of
@@ -23,23 +24,22 @@ impl ExitCode<'_> {
     /// As [`TraceBuilder::push`]; [`Error::NothingToRedirect`] behind a `jump`.
     pub fn push<M: MicroOp>(&mut self, op: M) -> Result<(), Error> {
         let mut values = op.operands();
-        let (op, values) = resolve(op.set(), op.index(), values.as_mut())?;
+        let values = resolve(op.set(), op.index(), values.as_mut());
+        let (op, values) = values.ok_or_else(unknown)?;
         if self.jump.is_some() {
             return Err(Error::NothingToRedirect { op: op.name() });
         }
-        let kept = self.builder.values.len();
+        let pushed = self.builder.check(op, values)?;
+        // The values are encoded when the exit is emitted; here it is seen that they can be.
         self.builder.values.extend_from_slice(values);
-        let checked = self.builder.check(op, values);
-        match checked.and_then(|()| self.builder.pushed(op, kept)) {
-            Ok(pushed) => {
-                self.builder.exit_code.push(pushed);
-                Ok(())
-            }
-            Err(error) => {
-                self.builder.values.truncate(kept);
-                Err(error)
-            }
+        if op.template.special
+            && let Err(error) = op.encode(values)
+        {
+            self.builder.values.truncate(pushed.values as usize);
+            return Err(error);
         }
+        self.builder.exit_code.push(pushed);
+        Ok(())
     }
 
     /// Lets the last micro-op go on at a label of the trace. Nothing can be pushed behind it.
@@ -99,6 +99,8 @@ impl TraceBuilder {
             Ok(()) => Ok(exit),
             Err(error) => {
                 self.exits.truncate(exit.0.index as usize);
+                self.places.exits_mut().truncate(exit.0.index as usize);
+                self.count_exits();
                 Err(error)
             }
         }
@@ -124,11 +126,15 @@ impl TraceBuilder {
                 jump: None,
                 same_as: index,
                 linkable,
-                wanted: false,
-                offset: UNPLACED,
             });
+            self.places.exits_mut().push(UNWANTED);
+            self.count_exits();
         }
-        Exit(self.handle(index))
+        Exit(self.handles.handle(index))
+    }
+
+    fn count_exits(&mut self) {
+        self.handles.set_count(OperandKind::Exit, self.exits.len());
     }
 
     /// Gives a declared exit its code: what `write` pushes.
@@ -176,9 +182,7 @@ impl TraceBuilder {
                 op: op.name(),
             });
         }
-        u32::try_from(self.exit_code.len())
-            .map(drop)
-            .map_err(|_| Error::TooMany { what: "micro-ops" })
+        Ok(())
     }
 
     /// Gives the exit the code from `start` on, or that of an equal exit; returns whether it was the

@@ -1,21 +1,22 @@
 //! Finishing a trace: cold code, the displacements that are still open, the pool.
 
 use super::emit::Part;
+use super::push::BLOCKED;
 use super::state::{
-    ColdItem, HERE, Literal, OFF_END, Open, Origin, Place, PlaceKind, PoolLoad, PoolWord, Record,
-    is_placed,
+    ColdItem, ExitState, HERE, Literal, OFF_END, Open, Origin, Place, PlaceKind, PoolLoad,
+    PoolWord, Pushed, Record, UNPLACED, UNWANTED, is_placed,
 };
 use super::{Due, Trace, TraceBuilder};
 use crate::asm::WORD;
 use crate::asm::branch::Field;
 use crate::error::Error;
 use crate::op::encode::Op;
-use crate::trace::state::{Pushed, UNPLACED};
 
 /// What `finish` may have to go back to.
 struct Mark {
     code: usize,
     open: Open,
+    gap: u32,
     branches: usize,
     calls: usize,
     loads: usize,
@@ -52,13 +53,14 @@ impl TraceBuilder {
             self.binds = behind;
             laid_out?;
             self.finished = true;
+            self.gap = BLOCKED;
         }
         Ok(Trace::new(self))
     }
 
     fn place_all(&mut self, labels: &[u32], offset: u32) {
         for &label in labels {
-            self.labels[label as usize] = offset;
+            self.places.labels_mut()[label as usize] = offset;
         }
     }
 
@@ -70,11 +72,10 @@ impl TraceBuilder {
         let off_end = match self.open {
             Open::Closed => false,
             Open::Next => true,
-            Open::To(place) => self.offset(place) == HERE,
+            Open::To(place) => self.places.offset(place) == HERE,
         };
         if off_end {
-            let op = self.sets.op(last).map_or("?", Op::name);
-            return Err(Error::FallsOffEnd { op });
+            return Err(Error::FallsOffEnd { op: last.name() });
         }
         Ok(())
     }
@@ -94,8 +95,8 @@ impl TraceBuilder {
             }
             next += 1;
         }
-        for index in 0..self.calls.len() {
-            self.calls[index].number = self.targets.intern(self.calls[index].target.key());
+        for call in self.calls.iter_mut() {
+            call.set_number(self.targets.intern(call.target()));
         }
         self.finish_loads();
         self.finish_branches()?;
@@ -106,7 +107,7 @@ impl TraceBuilder {
     fn emit_cold_part(&mut self, index: u32) -> Result<(), Error> {
         let part = self.cold_parts[index as usize];
         self.emit_cold(part.op, Part::Cold, index, |builder, at| {
-            builder.cold_parts[index as usize].offset = at;
+            builder.places.cold_mut()[index as usize] = at;
             part.origin
         })
     }
@@ -116,14 +117,19 @@ impl TraceBuilder {
         if exit.len == 0 {
             return Err(Error::ExitWithoutCode { exit: index });
         }
-        if exit.offset != UNPLACED {
-            return Ok(());
+        if !is_placed(self.places.exits()[exit.same_as as usize]) {
+            self.emit_exit_code(exit)?;
         }
+        self.places.exits_mut()[index as usize] = self.places.exits()[exit.same_as as usize];
+        Ok(())
+    }
+
+    fn emit_exit_code(&mut self, exit: ExitState) -> Result<(), Error> {
         for number in exit.start..exit.start + exit.len {
             let pushed = self.exit_code[number as usize];
             self.emit_cold(pushed, Part::Hot, UNPLACED, |builder, at| {
                 if number == exit.start {
-                    builder.exits[exit.same_as as usize].offset = at;
+                    builder.places.exits_mut()[exit.same_as as usize] = at;
                     if exit.linkable {
                         builder.emit_nop();
                     }
@@ -157,8 +163,8 @@ impl TraceBuilder {
         let mut values = std::mem::take(&mut self.scratch_values);
         values.clear();
         values.extend_from_slice(self.operands_of(pushed));
-        let ready = self
-            .check(op, &mut values)
+        let ready = op
+            .encode(&mut values)
             .and_then(|()| self.make_room(op, part, &values));
         if ready.is_ok() {
             // An exit that can be linked starts at its NOP.
@@ -167,9 +173,9 @@ impl TraceBuilder {
             if self.options.annotate {
                 self.cold_records.push((Record { at, op: pushed }, origin));
             }
-            if part == Part::Hot {
+            if part == Part::Hot && op.has_cold_part() {
                 let hot = self.code.len() as u32;
-                cold_part = self.note_cold_part(op, pushed, hot, origin);
+                cold_part = self.note_cold_part(pushed, hot, origin);
             }
             self.emit(op, part, cold_part, &values);
         }
@@ -180,16 +186,16 @@ impl TraceBuilder {
     /// Loads that still wait read the pool at the end, if it is in reach wherever the address puts it;
     /// otherwise an island of their own in front of the trampolines.
     fn finish_loads(&mut self) {
-        self.sweep();
-        let waiting = (self.loads.len() - self.due.loads) as u32;
-        if waiting == 0 {
+        if self.due.loads == self.loads.len() {
             return;
         }
+        self.sweep();
+        let waiting = (self.loads.len() - self.due.loads) as u32;
         let trampolines = 2 * self.targets.keys().len() as u32;
         // Two kinds of padding, trampolines with their targets' words, and the loads' words.
         let end = self.code.len() as u32 + 2 + 2 * trampolines + 2 * waiting + self.due.pending;
         let first = self.loads[self.due.loads].at();
-        if end >= first + self.options.reach.literal_words() {
+        if end >= first + self.literal_reach {
             self.island(u32::MAX);
         }
     }
@@ -197,31 +203,10 @@ impl TraceBuilder {
     /// Writes the displacements that are still open. Everything has its place by now; what is out of
     /// reach still, a branch backwards, gets a veneer in a last island.
     fn finish_branches(&mut self) -> Result<(), Error> {
-        let mut veneers = false;
-        for index in 0..self.branches.len() {
-            let branch = self.branches[index];
-            if branch.done {
-                continue;
-            }
-            if !is_placed(self.offset(branch.place)) {
-                return Err(self.never_placed(branch.place));
-            }
-            veneers |= branch.field != Field::Imm26
-                && !self.try_branch(branch.at, branch.place, branch.inner, branch.field);
-        }
-        if veneers {
+        if !self.write_branches(|_| true)? {
+            self.sweep();
             self.island(u32::MAX);
-        }
-        for index in 0..self.branches.len() {
-            let branch = self.branches[index];
-            if !branch.done && !self.try_branch(branch.at, branch.place, branch.inner, branch.field)
-            {
-                let distance = self.offset(branch.place).abs_diff(branch.at);
-                return Err(Error::TraceTooLong {
-                    distance: u64::from(distance) * u64::from(WORD),
-                    reach: self.options.reach.branch_words(branch.field) * WORD,
-                });
-            }
+            self.write_branches(|field| field == Field::Imm26)?;
         }
         // The jumps around islands: only where the options make `b` reach less than it does.
         let reach = self.options.reach.branch_words(Field::Imm26);
@@ -235,12 +220,40 @@ impl TraceBuilder {
         }
     }
 
+    /// Writes the displacements of the branches whose field is `wanted` and that are not done. Returns whether
+    /// all that an island can serve were in reach; those are left as they are.
+    fn write_branches(&mut self, wanted: impl Fn(Field) -> bool) -> Result<bool, Error> {
+        let mut all = true;
+        for index in 0..self.branches.len() {
+            let branch = self.branches[index];
+            let field = branch.field();
+            if branch.is_done() || !wanted(field) {
+                continue;
+            }
+            let offset = self.places.offset(branch.place());
+            if !is_placed(offset) {
+                return Err(self.never_placed(branch.place()));
+            }
+            let target = offset + u32::from(branch.inner());
+            if self.write_branch(branch.at, target, field) {
+                continue;
+            }
+            if field == Field::Imm26 {
+                return Err(Error::TraceTooLong {
+                    distance: u64::from(target.abs_diff(branch.at)) * u64::from(WORD),
+                    reach: self.reach[field as usize] * WORD,
+                });
+            }
+            all = false;
+        }
+        Ok(all)
+    }
+
     fn never_placed(&self, place: Place) -> Error {
         match place.kind() {
             // Labels that are bound behind the last micro-op have no place; using one is an error.
-            PlaceKind::Label(label) if self.labels[label] == OFF_END => {
-                let last = self.last.and_then(|pushed| self.sets.op(pushed));
-                let op = last.map_or("?", Op::name);
+            PlaceKind::Label(label) if self.places.labels().get(label) == Some(&OFF_END) => {
+                let op = self.last.map_or("?", Op::name);
                 Error::FallsOffEnd { op }
             }
             PlaceKind::Label(label) => Error::LabelNeverBound {
@@ -298,6 +311,7 @@ impl TraceBuilder {
         Mark {
             code: self.code.len(),
             open: self.open,
+            gap: self.gap,
             branches: self.branches.len(),
             calls: self.calls.len(),
             loads: self.loads.len(),
@@ -314,32 +328,33 @@ impl TraceBuilder {
     fn wind_back(&mut self, mark: Mark) {
         self.code.truncate(mark.code);
         self.open = mark.open;
+        self.gap = mark.gap;
         self.branches.truncate(mark.branches);
         for (index, branch) in self.branches.iter_mut().enumerate() {
-            let cursor = *mark.due.clone().cursor(branch.field);
-            if index >= cursor && branch.field != Field::Imm26 {
-                branch.done = false; // invariant 2
+            let cursor = *mark.due.clone().cursor(branch.field());
+            if index >= cursor && branch.field() != Field::Imm26 {
+                branch.set_done(false); // invariant 2
             }
         }
         self.calls.truncate(mark.calls);
         self.loads.truncate(mark.loads);
         self.due = mark.due;
+        self.find_quick_end();
         self.cold_parts.truncate(mark.cold_parts);
-        for item in self.queue.drain(mark.queue..) {
-            if let ColdItem::Exit(exit) = item {
-                self.exits[exit as usize].wanted = false;
+        self.places.hot_mut().truncate(mark.cold_parts);
+        self.places.cold_mut().truncate(mark.cold_parts);
+        self.places.cold_mut().fill(UNPLACED);
+        self.queue.truncate(mark.queue);
+        self.places.exits_mut().fill(UNWANTED);
+        for item in &self.queue {
+            if let ColdItem::Exit(exit) = *item {
+                self.places.exits_mut()[exit as usize] = UNPLACED;
             }
         }
         self.islands.truncate(mark.islands);
         self.nops = mark.nops;
         self.next_point = mark.next_point;
         let end = mark.code as u32;
-        for exit in &mut self.exits {
-            exit.offset = UNPLACED;
-        }
-        for part in &mut self.cold_parts {
-            part.offset = UNPLACED;
-        }
         for mutable in &mut self.mutables {
             if mutable.island >= end {
                 mutable.island = UNPLACED;

@@ -2,7 +2,8 @@
 
 use super::emit::Part;
 use super::options::FallThrough;
-use super::state::{Branch, Island, Literal, Open, UNPLACED, reserve};
+use super::push::BLOCKED;
+use super::state::{Island, Literal, Mutable, Note, Open, UNPLACED};
 use super::{Due, TraceBuilder};
 use crate::asm::branch::{self, Field};
 use crate::asm::{NOP, UDF, WORD};
@@ -20,13 +21,19 @@ impl TraceBuilder {
     ///
     /// # Errors
     /// [`Error::OpTooLong`] if not even an island directly in front would do; nothing is changed then.
+    #[inline]
     pub(super) fn make_room(&mut self, op: Op, part: Part, values: &[u64]) -> Result<(), Error> {
-        let (len, words) = (self.code.len() as u32, part.words(op).len() as u32);
-        let references = part.references(op).len() as u32;
-        let after = len + BEFORE + words + 1 + 2 * references + self.worst_island();
-        let nearest = len + self.options.reach.least_words();
-        if after < self.due.deadline.min(nearest) {
-            return self.check_mutables(op, part, values, BEFORE, false);
+        let before = if self.gap == BLOCKED {
+            BEFORE
+        } else {
+            self.gap
+        };
+        let (start, words) = (self.code.len() as u32 + before, part.words(op).len() as u32);
+        if self.has_room(start, words, part.references(op)) {
+            return match op.template.special {
+                true => self.check_mutables(op, part, values, BEFORE, false),
+                false => Ok(()),
+            };
         }
         self.make_room_slowly(op, part, values)
     }
@@ -36,7 +43,7 @@ impl TraceBuilder {
         self.due.pending + 1
     }
 
-    #[cold]
+    #[inline(never)]
     fn make_room_slowly(&mut self, op: Op, part: Part, values: &[u64]) -> Result<(), Error> {
         let words = part.words(op).len() as u32;
         let (mut added, mut own) = (0, u32::MAX);
@@ -89,10 +96,11 @@ impl TraceBuilder {
         let reach = self.options.reach;
         match reference.goal {
             Goal::Call => None,
-            Goal::Exit(field) | Goal::Label(field) | Goal::OtherPart(field) => {
-                (field != Field::Imm26).then(|| (reach.branch_words(field), 1))
+            Goal::Exit | Goal::Label | Goal::OtherPart => {
+                let field = reference.field;
+                (field != Field::Imm26).then(|| (self.reach[field as usize], 1))
             }
-            Goal::Literal(_) | Goal::MutLiteral => Some((reach.literal_words(), 2)),
+            Goal::Literal | Goal::MutLiteral => Some((reach.literal_words(), 2)),
         }
     }
 
@@ -103,9 +111,9 @@ impl TraceBuilder {
         for field in [Field::Imm14, Field::Imm19] {
             let mut cursor = *due.cursor(field);
             while let Some(&branch) = self.branches.get(cursor) {
-                if branch.field == field && !branch.done {
+                if branch.field() == field && !branch.is_done() {
                     if !self.finish_branch(cursor, branch) {
-                        let last = branch.at + self.options.reach.branch_words(field) - 1;
+                        let last = branch.at + self.reach[field as usize] - 1;
                         due.deadline = due.deadline.min(last);
                         break;
                     }
@@ -116,15 +124,16 @@ impl TraceBuilder {
             *due.cursor(field) = cursor;
         }
         if let Some(load) = self.loads.get(due.loads) {
-            let last = load.at() + self.options.reach.literal_words() - 1;
+            let last = load.at() + self.literal_reach - 1;
             due.deadline = due.deadline.min(last);
         }
         self.due = due;
+        self.find_quick_end();
     }
 
-    fn finish_branch(&mut self, index: usize, branch: Branch) -> bool {
-        let done = self.try_branch(branch.at, branch.place, branch.inner, branch.field);
-        self.branches[index].done = done;
+    fn finish_branch(&mut self, index: usize, branch: Note) -> bool {
+        let done = self.try_branch(branch);
+        self.branches[index].set_done(done);
         done
     }
 
@@ -135,14 +144,14 @@ impl TraceBuilder {
             Open::Closed => false,
             // The slot of the last micro-op is the jump around the island.
             Open::Next => true,
-            Open::To(place) if self.offset(place) == super::HERE => true,
+            Open::To(place) if self.places.offset(place) == super::HERE => true,
             Open::To(place) => {
                 self.emit_jump(place);
                 false
             }
         };
         let most = 1 + self.worst_island();
-        reserve(&mut self.code, most as usize);
+        self.code.reserve(most as usize);
         let around = self.code.len();
         if jump {
             self.code.push(NOP);
@@ -162,7 +171,7 @@ impl TraceBuilder {
                 end,
             });
         } else if jump && self.options.fall_through == FallThrough::Elide {
-            self.code.pop();
+            self.code.truncate(around);
         } else if jump {
             self.nops += 1;
         }
@@ -175,16 +184,16 @@ impl TraceBuilder {
         let mut due = self.due;
         self.scratch_branches.clear();
         for field in [Field::Imm14, Field::Imm19] {
-            let reach = self.options.reach.branch_words(field);
+            let reach = self.reach[field as usize];
             let mut cursor = *due.cursor(field);
             while let Some(&branch) = self.branches.get(cursor) {
-                if branch.field == field && !branch.done {
+                if branch.field() == field && !branch.is_done() {
                     if branch.at + reach > horizon.saturating_add(reach / 2) {
                         break;
                     }
                     if !self.finish_branch(cursor, branch) {
-                        let place = self.representative(branch.place);
-                        let note = (place, branch.inner, cursor as u32);
+                        let place = self.representative(branch.place());
+                        let note = (place, branch.inner(), cursor as u32);
                         self.scratch_branches.push(note);
                     }
                     due.pending -= 1;
@@ -193,7 +202,7 @@ impl TraceBuilder {
             }
             *due.cursor(field) = cursor;
         }
-        let reach = self.options.reach.literal_words();
+        let reach = self.literal_reach;
         self.scratch_loads.clear();
         while let Some(load) = self.loads.get(due.loads) {
             if load.at() + reach > horizon.saturating_add(reach / 2) {
@@ -208,20 +217,20 @@ impl TraceBuilder {
 
     /// Writes one `b` for each place that is due, and lets the due branches lead there.
     fn emit_veneers(&mut self) {
-        let mut notes = std::mem::take(&mut self.scratch_branches);
-        notes.sort_unstable();
-        let (mut last, mut veneer) = (None, 0);
+        let notes = std::mem::take(&mut self.scratch_branches);
+        let first = self.code.len() as u32;
+        self.veneers.clear();
         for &(place, inner, index) in &notes {
-            if last != Some((place, inner)) {
-                last = Some((place, inner));
-                veneer = self.code.len() as u32;
+            let veneer = first + self.veneers.intern(place.key(inner));
+            if veneer == self.code.len() as u32 {
                 self.code.push(branch::b(0));
                 self.refer(veneer, place, inner, Field::Imm26);
             }
-            let Branch { at, field, .. } = self.branches[index as usize];
+            let branch = &mut self.branches[index as usize];
+            branch.set_done(true);
+            let (at, field) = (branch.at, branch.field());
             let word = &mut self.code[at as usize];
             *word = field.with_displacement(*word, i64::from(veneer) - i64::from(at));
-            self.branches[index as usize].done = true;
         }
         self.scratch_branches = notes;
     }
@@ -229,36 +238,46 @@ impl TraceBuilder {
     /// Writes one word for each literal that is due, and lets the due loads read it. Returns where the
     /// literals start.
     fn emit_literals(&mut self) -> u32 {
-        let mut notes = std::mem::take(&mut self.scratch_loads);
-        notes.sort_unstable();
-        let (mut start, mut last, mut at_word) = (u32::MAX, None, 0);
+        let notes = std::mem::take(&mut self.scratch_loads);
+        let is_new = |&(literal, _): &(Literal, u32)| match literal {
+            Literal::Constant(_) => true,
+            Literal::Mutable(index) => self.mutables[index as usize].island == UNPLACED,
+        };
+        if !self.code.len().is_multiple_of(2) && notes.iter().any(is_new) {
+            self.code.push(UDF);
+        }
+        let start = self.code.len() as u32;
+        self.veneers.clear();
         for &(literal, at) in &notes {
-            if last != Some(literal) {
-                last = Some(literal);
-                let (value, island) = match literal {
-                    Literal::Constant(value) => (value, UNPLACED),
-                    Literal::Mutable(index) => {
-                        let mutable = self.mutables[index as usize];
-                        (mutable.value, mutable.island)
-                    }
-                };
-                at_word = island;
-                if island == UNPLACED {
-                    if !self.code.len().is_multiple_of(2) {
-                        self.code.push(UDF);
-                    }
-                    at_word = self.code.len() as u32;
-                    start = start.min(at_word);
-                    self.code.extend([value as u32, (value >> 32) as u32]);
+            if let Literal::Constant(value) = literal {
+                let word = start + 2 * self.veneers.intern(value);
+                if word == self.code.len() as u32 {
+                    self.emit_literal(value);
                 }
-                if let Literal::Mutable(index) = literal {
-                    self.mutables[index as usize].island = at_word;
-                }
+                self.write_load(at, word);
             }
-            self.write_load(at, at_word);
+        }
+        for &(literal, at) in &notes {
+            if let Literal::Mutable(index) = literal {
+                let Mutable { value, island } = self.mutables[index as usize];
+                let word = match island {
+                    UNPLACED => self.emit_literal(value),
+                    word => word,
+                };
+                self.mutables[index as usize].island = word;
+                self.write_load(at, word);
+            }
         }
         self.scratch_loads = notes;
         start
+    }
+
+    /// Writes an 8-byte word, and returns where it is.
+    fn emit_literal(&mut self, value: u64) -> u32 {
+        let at = self.code.len() as u32;
+        self.code.push(value as u32);
+        self.code.push((value >> 32) as u32);
+        at
     }
 }
 

@@ -11,7 +11,7 @@
 //!
 //! One pass. Pushing a micro-op copies its words behind the last ones, patches the holes, and
 //! for each reference either writes the displacement (a label that lies behind, in reach) or notes it:
-//! a [`Branch`], a [`CallSite`], a [`LoadSite`]. Words that were written never move. Cold parts and
+//! a [`Note`], a [`LoadSite`]. Words that were written never move. Cold parts and
 //! exits are only noted; `finish` emits them behind the hot code by the same routine that pushed
 //! it. The layout of a finished trace is
 //!
@@ -41,13 +41,15 @@
 //!
 //! 1. *Room*: after every call, `len + 1 + pending + 1 <= deadline`, in words: a jump, the island of
 //!    everything pending, and its padding fit before the first deadline.
-//!    ([`make_room`](TraceBuilder::make_room))
+//!    ([`has_room`](TraceBuilder::has_room), [`make_room`](TraceBuilder::make_room))
 //! 2. *Prefix*: no branch of a class at or behind its cursor is done.
 //! 3. *All or nothing*: a call that returns an error has changed nothing that can be observed. All checks
-//!    come before the first word is written; `finish`, which can meet an error after that, winds back.
+//!    come before the end of the code moves; `finish`, which can meet an error after that, winds back.
 //! 4. *Settled*: while `open` is not `Closed`, the slot of the last micro-op is still to come, and
 //!    `binds` are the labels that belong behind it.
-//! 5. *Alignment*: literals lie at multiples of 8 from the trace's start, and a trace is linked to a
+//! 5. *One layout*: what is laid out does not depend on which way a micro-op was pushed, and so not on how
+//!    much memory the builder had.
+//! 6. *Alignment*: literals lie at multiples of 8 from the trace's start, and a trace is linked to a
 //!    multiple of 8 only.
 
 pub(crate) mod emit;
@@ -56,7 +58,9 @@ mod finish;
 pub(crate) mod intern;
 mod island;
 pub(crate) mod options;
+mod push;
 pub(crate) mod state;
+mod tape;
 pub(crate) mod view;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -68,15 +72,15 @@ use crate::asm::{BTI_C, NOP, WORD};
 use crate::error::Error;
 use crate::op::MicroOp;
 use crate::op::encode::Op;
-use crate::op::operand::{Exit, Handle, Label, MutLiteral, OperandKind};
-use crate::op::template::{MicroOpSet, Properties};
+use crate::op::operand::{Exit, Handle, Handles, Label, MutLiteral, OperandKind};
 pub use exits::ExitCode;
 use intern::Interner;
 use options::Options;
 use state::{
-    Branch, CallSite, ColdItem, ColdPart, ExitState, HERE, Island, LoadSite, Mutable, Open, Origin,
-    Place, Point, PoolLoad, PoolWord, Pushed, Record, Sets, UNPLACED,
+    ColdItem, ColdPart, ExitState, HERE, Island, LoadSite, Mutable, Note, Open, Origin, Place,
+    Places, Point, PoolLoad, PoolWord, Pushed, Record, Sets, UNPLACED,
 };
+use tape::Tape;
 pub use view::Trace;
 
 /// Stitches micro-ops together to a [`Trace`].
@@ -99,20 +103,27 @@ pub use view::Trace;
 #[derive(Debug)]
 pub struct TraceBuilder {
     options: Options,
-    tag: u32,
+    /// How far each [`Field`] reaches, and literal loads do, in words.
+    reach: [u32; 3],
+    literal_reach: u32,
+    /// Where the quick way of pushing ends, in words.
+    quick_end: u32,
     finished: bool,
 
     // The code, and what is still open in it.
-    code: Vec<u32>,
+    code: Tape<u32>,
     open: Open,
+    /// How many words come between the code and a micro-op that is pushed the quick way.
+    gap: u32,
     binds: Vec<u32>,
-    branches: Vec<Branch>,
-    calls: Vec<CallSite>,
-    loads: Vec<LoadSite>,
+    branches: Tape<Note>,
+    calls: Tape<Note>,
+    loads: Tape<LoadSite>,
     due: Due,
 
     // What can be referred to.
-    labels: Vec<u32>,
+    handles: Handles,
+    places: Places,
     exits: Vec<ExitState>,
     exit_code: Vec<Pushed>,
     exit_hashes: Interner,
@@ -126,7 +137,7 @@ pub struct TraceBuilder {
     // What was pushed, and what it became.
     sets: Sets,
     values: Vec<u64>,
-    last: Option<Pushed>,
+    last: Option<Op>,
     op_count: u32,
     records: Vec<Record>,
     cold_records: Vec<(Record, Origin)>,
@@ -143,6 +154,8 @@ pub struct TraceBuilder {
     pool_loads: Vec<PoolLoad>,
     constants: Interner,
 
+    /// The veneers, and then the literals, of the island that is being written.
+    veneers: Interner,
     scratch_branches: Vec<(Place, u16, u32)>,
     scratch_loads: Vec<(state::Literal, u32)>,
     scratch_values: Vec<u64>,
@@ -195,16 +208,21 @@ impl TraceBuilder {
         let seed = RandomState::new().build_hasher().finish();
         let mut builder = TraceBuilder {
             options,
-            tag: seed as u32,
+            reach: [Field::Imm26, Field::Imm19, Field::Imm14]
+                .map(|field| options.reach.branch_words(field)),
+            literal_reach: options.reach.literal_words(),
+            quick_end: 0,
             finished: false,
-            code: Vec::new(),
+            code: Tape::new(),
             open: Open::Closed,
+            gap: 0,
             binds: Vec::new(),
-            branches: Vec::new(),
-            calls: Vec::new(),
-            loads: Vec::new(),
+            branches: Tape::new(),
+            calls: Tape::new(),
+            loads: Tape::new(),
             due: NOTHING_DUE,
-            labels: Vec::new(),
+            handles: Handles::new(seed as u32),
+            places: Places::default(),
             exits: Vec::new(),
             exit_code: Vec::new(),
             exit_hashes: Interner::new(seed),
@@ -227,6 +245,7 @@ impl TraceBuilder {
             pool: Vec::new(),
             pool_loads: Vec::new(),
             constants: Interner::new(seed.rotate_left(41)),
+            veneers: Interner::new(seed.rotate_left(29)),
             scratch_branches: Vec::new(),
             scratch_loads: Vec::new(),
             scratch_values: Vec::new(),
@@ -242,7 +261,7 @@ impl TraceBuilder {
     /// Forgets the trace, finished or not, and keeps the memory for the next one. Labels, exits and
     /// changeable literals made so far are no longer valid, and are refused from now on.
     pub fn clear(&mut self) {
-        self.tag = self.tag.wrapping_add(1);
+        self.handles = Handles::new(self.handles.tag().wrapping_add(1));
         self.finished = false;
         self.code.clear();
         if self.options.landing_pad {
@@ -250,12 +269,14 @@ impl TraceBuilder {
         }
         self.code.push(NOP); // the entry's patch site
         self.open = Open::Closed;
+        self.gap = 0;
         self.binds.clear();
         self.branches.clear();
         self.calls.clear();
         self.loads.clear();
         self.due = NOTHING_DUE;
-        self.labels.clear();
+        self.find_quick_end();
+        self.places.clear();
         self.exits.clear();
         self.exit_code.clear();
         self.exit_hashes.clear();
@@ -301,103 +322,21 @@ impl TraceBuilder {
     /// # Errors
     /// Whatever is wrong with an operand's value, or with the distance of what the micro-op refers to;
     /// see [`Error`]. The trace is then as it was before.
+    #[inline]
     pub fn push<M: MicroOp>(&mut self, op: M) -> Result<(), Error> {
-        self.push_values(op.set(), op.index(), op.operands().as_mut())
-    }
-
-    fn push_values(
-        &mut self,
-        set: &'static MicroOpSet,
-        index: usize,
-        values: &mut [u64],
-    ) -> Result<(), Error> {
-        if self.finished {
-            return Err(Error::Finished);
-        }
-        let (op, values) = resolve(set, index, values)?;
-        let kept = self.values.len();
-        let cold = op.template.properties.contains(Properties::COLD);
-        let keep = self.options.annotate || cold;
-        if keep {
-            self.values.extend_from_slice(values);
-        }
-        let checked = self
-            .check(op, values)
-            .and_then(|()| self.pushed(op, kept))
-            .and_then(|pushed| {
-                self.make_room(op, emit::Part::Hot, values)?;
-                Ok(pushed)
-            });
-        let pushed = match checked {
-            Ok(pushed) => pushed,
-            Err(error) => {
-                self.values.truncate(kept);
-                return Err(error);
-            }
-        };
-        let at = self.settle();
-        if self.options.annotate {
-            self.records.push(Record { at, op: pushed });
-        }
-        let hot = self.code.len() as u32;
-        let cold_part = self.note_cold_part(op, pushed, hot, Origin::Part(self.op_count));
-        self.emit(op, emit::Part::Hot, cold_part, values);
-        self.op_count += 1;
-        self.last = Some(pushed);
-        Ok(())
-    }
-
-    /// Notes the cold part of a micro-op whose hot part comes at `hot`, if it has one.
-    fn note_cold_part(&mut self, op: Op, pushed: Pushed, hot: u32, origin: Origin) -> u32 {
-        if !op.template.properties.contains(Properties::COLD) {
-            return UNPLACED;
-        }
-        let index = self.cold_parts.len() as u32;
-        self.cold_parts.push(ColdPart {
-            op: pushed,
-            hot,
-            origin,
-            offset: UNPLACED,
-        });
-        self.queue.push(ColdItem::Part(index));
-        index
-    }
-
-    /// A micro-op as the builder remembers it.
-    fn pushed(&mut self, op: Op, values: usize) -> Result<Pushed, Error> {
-        let too_many = |what| Error::TooMany { what };
-        if self.op_count >= 1 << 31 || self.cold_parts.len() >= Place::LIMIT {
-            return Err(too_many("micro-ops"));
-        }
-        Ok(Pushed {
-            set: self.sets.number(op.set).ok_or(too_many("sets"))?,
-            index: op.index,
-            values: u32::try_from(values).map_err(|_| too_many("operands"))?,
-        })
-    }
-
-    /// Checks a micro-op's values and encodes them.
-    fn check(&self, op: Op, values: &mut [u64]) -> Result<(), Error> {
-        let (labels, exits, mutables) = (self.labels.len(), self.exits.len(), self.mutables.len());
-        op.encode(values, |kind, handle| {
-            handle.tag == self.tag
-                && (handle.index as usize)
-                    < match kind {
-                        OperandKind::Label => labels,
-                        OperandKind::Exit => exits,
-                        _ => mutables,
-                    }
-        })
+        op.show(push::Push { to: self })
     }
 
     /// Makes a label. It can be used before it is bound.
     pub fn label(&mut self) -> Label {
         // One more than can be used: a label beyond the limit is refused like a foreign one.
-        let index = self.labels.len().min(Place::LIMIT) as u32;
+        let index = self.places.labels().len().min(Place::LIMIT) as u32;
         if (index as usize) < Place::LIMIT {
-            self.labels.push(UNPLACED);
+            self.places.labels_mut().push(UNPLACED);
+            let count = self.places.labels().len();
+            self.handles.set_count(OperandKind::Label, count);
         }
-        Label(self.handle(index))
+        Label(self.handles.handle(index))
     }
 
     /// Puts a label in front of the micro-op that is pushed next.
@@ -406,12 +345,13 @@ impl TraceBuilder {
     /// [`Error::LabelBoundTwice`], [`Error::Foreign`], or [`Error::Finished`].
     pub fn bind(&mut self, label: Label) -> Result<(), Error> {
         let index = self.own_label("bind", label)?;
-        let offset = &mut self.labels[index as usize];
+        let offset = &mut self.places.labels_mut()[index as usize];
         if *offset != UNPLACED {
             return Err(Error::LabelBoundTwice { label: index });
         }
         *offset = HERE;
         self.binds.push(index);
+        self.gap = push::BLOCKED;
         Ok(())
     }
 
@@ -433,12 +373,14 @@ impl TraceBuilder {
     pub fn jump(&mut self, label: Label) -> Result<(), Error> {
         let index = self.own_label("jump", label)?;
         if self.open != Open::Next || !self.binds.is_empty() {
-            let last = self.last.and_then(|pushed| self.sets.op(pushed));
-            return Err(last.map_or(Error::Empty, |op| Error::NothingToRedirect {
-                op: op.name(),
-            }));
+            return Err(self
+                .last
+                .map_or(Error::Empty, |op| Error::NothingToRedirect {
+                    op: op.name(),
+                }));
         }
         self.open = Open::To(Place::label(index));
+        self.gap = push::BLOCKED;
         Ok(())
     }
 
@@ -452,6 +394,7 @@ impl TraceBuilder {
     pub fn invalidation_point(&mut self, exit: Exit) -> Result<(), Error> {
         let exit = self.own_exit("invalidation_point", exit)?;
         self.next_point = Some(exit);
+        self.gap = push::BLOCKED;
         Ok(())
     }
 
@@ -464,8 +407,10 @@ impl TraceBuilder {
                 value,
                 island: UNPLACED,
             });
+            let count = self.mutables.len();
+            self.handles.set_count(OperandKind::MutLiteral, count);
         }
-        MutLiteral(self.handle(index))
+        MutLiteral(self.handles.handle(index))
     }
 
     /// How many micro-ops have been pushed, exits apart.
@@ -478,48 +423,27 @@ impl TraceBuilder {
         self.op_count == 0
     }
 
-    fn handle(&self, index: u32) -> Handle {
-        Handle {
-            tag: self.tag,
-            index,
-        }
-    }
-
     fn own_label(&self, method: &'static str, label: Label) -> Result<u32, Error> {
-        if self.finished {
-            return Err(Error::Finished);
-        }
-        let known = label.0.tag == self.tag && (label.0.index as usize) < self.labels.len();
-        known.then_some(label.0.index).ok_or(Error::Foreign {
-            op: method,
-            operand: "label",
-            what: "label",
-        })
+        self.own(OperandKind::Label, method, label.0)
     }
 
     fn own_exit(&self, method: &'static str, exit: Exit) -> Result<u32, Error> {
+        self.own(OperandKind::Exit, method, exit.0)
+    }
+
+    fn own(&self, kind: OperandKind, op: &'static str, handle: Handle) -> Result<u32, Error> {
         if self.finished {
             return Err(Error::Finished);
         }
-        let known = exit.0.tag == self.tag && (exit.0.index as usize) < self.exits.len();
-        known.then_some(exit.0.index).ok_or(Error::Foreign {
-            op: method,
-            operand: "exit",
-            what: "exit",
+        let what = match kind {
+            OperandKind::Label => "label",
+            _ => "exit",
+        };
+        let known = self.handles.has(kind as u8, handle.raw());
+        known.then_some(handle.index).ok_or(Error::Foreign {
+            op,
+            operand: what,
+            what,
         })
     }
-}
-
-/// The micro-op that a value stands for, and its operands.
-fn resolve<'v>(
-    set: &'static MicroOpSet,
-    index: usize,
-    values: &'v mut [u64],
-) -> Result<(Op, &'v mut [u64]), Error> {
-    let known = Op::new(set, index).and_then(|op| {
-        let values = values.get_mut(..op.operand_count())?;
-        Some((op, values))
-    });
-    // Only an implementation of `MicroOp` that `uops!` has not written gets here.
-    known.ok_or(Error::TooMany { what: "micro-ops" })
 }

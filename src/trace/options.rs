@@ -69,6 +69,7 @@ impl Reach {
     }
 
     /// The reach of a branch, in words.
+    #[inline]
     pub(crate) fn branch_words(&self, field: Field) -> u32 {
         let bytes = match field {
             Field::Imm26 => self.jump,
@@ -81,11 +82,6 @@ impl Reach {
     /// The reach of a literal load, in words.
     pub(crate) fn literal_words(&self) -> u32 {
         self.literal / 4
-    }
-
-    /// The least of the three that need an island, in words.
-    pub(crate) fn least_words(&self) -> u32 {
-        self.conditional.min(self.test).min(self.literal) / 4
     }
 }
 

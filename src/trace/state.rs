@@ -7,7 +7,7 @@ use crate::op::template::MicroOpSet;
 
 /// A place that code can lead to: a label, an exit, the cold part of a micro-op, or the hot part that
 /// a cold one belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place(u32);
 
 /// A [`Place`], taken apart.
@@ -43,8 +43,17 @@ impl Place {
         Place(3 << Place::SHIFT | index)
     }
 
+    /// The place so many words behind it, as a number of its own.
+    pub(crate) fn key(self, inner: u16) -> u64 {
+        u64::from(self.0) << 16 | u64::from(inner)
+    }
+
+    fn index(self) -> usize {
+        (self.0 & (Place::LIMIT as u32 - 1)) as usize
+    }
+
     pub(crate) fn kind(self) -> PlaceKind {
-        let index = (self.0 & (Place::LIMIT as u32 - 1)) as usize;
+        let index = self.index();
         match self.0 >> Place::SHIFT {
             0 => PlaceKind::Label(index),
             1 => PlaceKind::Exit(index),
@@ -65,32 +74,139 @@ pub(crate) const HERE: u32 = u32::MAX - 1;
 /// code of the trace follows, and what is cold is not its place.
 pub(crate) const OFF_END: u32 = u32::MAX - 2;
 
+/// The offset of an exit that nothing leads to so far: it will have none.
+pub(crate) const UNWANTED: u32 = u32::MAX - 3;
+
 /// Whether an offset is a place in the code, and none of the above.
 pub(crate) const fn is_placed(offset: u32) -> bool {
-    offset < OFF_END
+    offset < UNWANTED
 }
 
-/// A branch whose displacement is not written yet.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Branch {
+/// Where the places of a trace lie, in words: labels, exits, cold parts, and the hot parts that belong to those.
+#[derive(Debug, Default)]
+pub(crate) struct Places([Vec<u32>; 4]);
+
+impl Places {
+    pub(crate) fn clear(&mut self) {
+        self.0.iter_mut().for_each(Vec::clear);
+    }
+
+    #[inline]
+    pub(crate) fn offset(&self, place: Place) -> u32 {
+        let offsets = &self.0[(place.0 >> Place::SHIFT) as usize];
+        // What was not made has no place: a micro-op of somebody's own making may name it.
+        offsets.get(place.index()).copied().unwrap_or(UNPLACED)
+    }
+
+    pub(crate) fn labels(&self) -> &[u32] {
+        &self.0[0]
+    }
+
+    pub(crate) fn labels_mut(&mut self) -> &mut Vec<u32> {
+        &mut self.0[0]
+    }
+
+    pub(crate) fn exits(&self) -> &[u32] {
+        &self.0[1]
+    }
+
+    pub(crate) fn exits_mut(&mut self) -> &mut Vec<u32> {
+        &mut self.0[1]
+    }
+
+    #[cfg(feature = "inspect")]
+    pub(crate) fn cold(&self) -> &[u32] {
+        &self.0[2]
+    }
+
+    pub(crate) fn cold_mut(&mut self) -> &mut Vec<u32> {
+        &mut self.0[2]
+    }
+
+    pub(crate) fn hot_mut(&mut self) -> &mut Vec<u32> {
+        &mut self.0[3]
+    }
+}
+
+/// A reference that is open: a branch to a place, whose displacement is written once that is known, or a
+/// call, which is written when the trace is linked. One type for both, so that pushing a micro-op notes
+/// either in the same way.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Note {
     /// The instruction, in words.
     pub(crate) at: u32,
-    pub(crate) place: Place,
-    /// Words behind the place.
-    pub(crate) inner: u16,
-    pub(crate) field: Field,
+    /// Of a branch: the words behind the place, the field, and whether it is done. Of a call: the number of the
+    /// target among the trace's targets, set by `finish`.
+    detail: u32,
+    /// The place, or the target.
+    value: u64,
+}
+
+impl Note {
+    const DONE: u32 = 1 << 31;
+
+    #[inline]
+    pub(crate) fn branch(at: u32, place: Place, inner: u16, field: Field) -> Note {
+        Note {
+            at,
+            detail: u32::from(inner) | (field as u32) << 16,
+            value: place.0.into(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn call(at: u32, target: Target) -> Note {
+        Note {
+            at,
+            detail: 0,
+            value: target.key(),
+        }
+    }
+
+    /// The place that the branch leads to.
+    #[inline]
+    pub(crate) fn place(&self) -> Place {
+        Place(self.value as u32)
+    }
+
+    /// How many words behind the place.
+    #[inline]
+    pub(crate) fn inner(&self) -> u16 {
+        self.detail as u16
+    }
+
+    #[inline]
+    pub(crate) fn field(&self) -> Field {
+        match (self.detail >> 16) as u8 & 3 {
+            0 => Field::Imm26,
+            1 => Field::Imm19,
+            _ => Field::Imm14,
+        }
+    }
+
     /// Whether the displacement has been written in the meantime.
-    pub(crate) done: bool,
-}
+    #[inline]
+    pub(crate) fn is_done(&self) -> bool {
+        self.detail & Note::DONE != 0
+    }
 
-/// A `bl` or `b` to a call target. Written when the trace is linked.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct CallSite {
-    /// The instruction, in words.
-    pub(crate) at: u32,
-    /// The number of the target among the trace's targets; set by `finish`.
-    pub(crate) number: u32,
-    pub(crate) target: Target,
+    pub(crate) fn set_done(&mut self, done: bool) {
+        self.detail = self.detail & !Note::DONE | if done { Note::DONE } else { 0 };
+    }
+
+    /// The target that is called, as [`Target::key`].
+    pub(crate) fn target(&self) -> u64 {
+        self.value
+    }
+
+    /// The target's number.
+    pub(crate) fn number(&self) -> u32 {
+        self.detail
+    }
+
+    pub(crate) fn set_number(&mut self, number: u32) {
+        self.detail = number;
+    }
 }
 
 /// What a literal load reads: a constant, which may have several words, or a changeable literal,
@@ -101,16 +217,8 @@ pub(crate) enum Literal {
     Mutable(u32),
 }
 
-/// Makes room in a vector that gets as long as the trace: for half as much again, where `Vec` would
-/// make room for twice as much. It is what a long trace needs most of its memory for.
-pub(crate) fn reserve<T>(vec: &mut Vec<T>, more: usize) {
-    if vec.capacity() - vec.len() < more {
-        vec.reserve_exact(more.max(vec.len() / 2).max(64));
-    }
-}
-
 /// A literal load whose displacement is not written yet, in 12 bytes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct LoadSite {
     /// The instruction, in words; the uppermost bit says that it reads a changeable literal.
     site: u32,
@@ -200,12 +308,8 @@ pub(crate) enum Origin {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ColdPart {
     pub(crate) op: Pushed,
-    /// Where the hot part starts, in words.
-    pub(crate) hot: u32,
     /// The micro-op it belongs to.
     pub(crate) origin: Origin,
-    /// Where the cold part starts, in words.
-    pub(crate) offset: u32,
 }
 
 /// An exit that was declared.
@@ -220,10 +324,6 @@ pub(crate) struct ExitState {
     pub(crate) same_as: u32,
     /// Whether it begins with a NOP, so that it can be linked to another trace.
     pub(crate) linkable: bool,
-    /// Whether something leads to it.
-    pub(crate) wanted: bool,
-    /// Where its code starts, in words.
-    pub(crate) offset: u32,
 }
 
 /// Cold code to come.
@@ -272,6 +372,7 @@ impl Sets {
     }
 
     /// The number of `set`. Most traces draw on one or two.
+    #[inline]
     pub(crate) fn number(&mut self, set: &'static MicroOpSet) -> Option<u16> {
         let at = match self.0.iter().position(|&known| std::ptr::eq(known, set)) {
             Some(at) => at,
@@ -283,6 +384,7 @@ impl Sets {
         u16::try_from(at).ok()
     }
 
+    #[inline]
     pub(crate) fn op(&self, pushed: Pushed) -> Option<Op> {
         Op::new(
             self.0.get(usize::from(pushed.set))?,

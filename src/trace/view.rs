@@ -1,7 +1,7 @@
 //! A finished trace, as linking and inspection see it.
 
 use super::TraceBuilder;
-use super::state::{CallSite, Island, Origin, PoolLoad, PoolWord, Pushed, Record, UNPLACED};
+use super::state::{Island, Note, Origin, PoolLoad, PoolWord, Pushed, Record, UNPLACED, is_placed};
 use crate::op::operand::Target;
 use crate::op::template::{MicroOpInfo, MicroOpSet};
 
@@ -85,7 +85,7 @@ impl<'b> Trace<'b> {
         &self.builder.code
     }
 
-    pub(crate) fn calls(&self) -> &'b [CallSite] {
+    pub(crate) fn calls(&self) -> &'b [Note] {
         &self.builder.calls
     }
 
@@ -114,7 +114,7 @@ impl<'b> Trace<'b> {
 
     /// The tag of the handles that belong to the trace.
     pub(crate) fn tag(&self) -> u32 {
-        self.builder.tag
+        self.builder.handles.tag()
     }
 
     /// Where the changeable literals are, in bytes, if the pool's own words start at word `pool`.
@@ -134,20 +134,19 @@ impl<'b> Trace<'b> {
     /// The exits that can be linked and have code: their numbers, and where their NOPs are, in bytes. One that
     /// another stands for comes with that one's NOP.
     pub(crate) fn link_sites(&self) -> impl Iterator<Item = (u32, u32)> + 'b {
-        let exits = &self.builder.exits;
-        (0..).zip(exits).filter_map(move |(number, exit)| {
-            let offset = exits[exit.same_as as usize].offset;
-            (exit.linkable && offset != UNPLACED).then(|| (number, offset * 4))
+        let b = self.builder;
+        (0..).zip(&b.exits).filter_map(move |(number, exit)| {
+            let offset = b.places.exits()[exit.same_as as usize];
+            (exit.linkable && is_placed(offset)).then(|| (number, offset * 4))
         })
     }
 
     /// The invalidation points: their NOPs, and the exits' code, in bytes.
     pub(crate) fn points(&self) -> impl Iterator<Item = (u32, u32)> + 'b {
-        let exits = &self.builder.exits;
-        self.builder.points.iter().map(move |point| {
-            let same_as = exits[point.exit as usize].same_as;
-            (point.at * 4, exits[same_as as usize].offset * 4)
-        })
+        let b = self.builder;
+        b.points
+            .iter()
+            .map(move |point| (point.at * 4, b.places.exits()[point.exit as usize] * 4))
     }
 
     /// Whether it begins with a landing pad.
@@ -179,12 +178,12 @@ impl<'b> Trace<'b> {
     #[cfg(feature = "inspect")]
     fn places(&self) -> Places {
         let b = self.builder;
-        let exits = b.exits.iter().map(|exit| (exit.same_as, exit.offset));
-        let parts = b.cold_parts.iter().map(|part| (part.offset, part.origin));
+        let exits = b.exits.iter().zip(b.places.exits());
+        let parts = b.cold_parts.iter().zip(b.places.cold());
         Places {
-            labels: b.labels.clone(),
-            exits: exits.collect(),
-            parts: parts.collect(),
+            labels: b.places.labels().to_vec(),
+            exits: exits.map(|(exit, &at)| (exit.same_as, at)).collect(),
+            parts: parts.map(|(part, &at)| (at, part.origin)).collect(),
             points: b.points.clone(),
             links: self.link_sites().map(|(_, at)| at / 4).collect(),
         }

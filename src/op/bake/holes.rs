@@ -1,6 +1,7 @@
 //! Holes: which bits of an instruction depend on which bits of an operand.
 
 use super::{Body, Draft, Flaw, Recorder, Site};
+use crate::op::operand::OperandKind;
 use crate::op::template::{Hole, Map};
 
 /// The holes of one site, at most one per bit.
@@ -15,7 +16,9 @@ pub(super) const NO_HOLE: Hole = Hole {
     source: 0,
     target: 0,
     width: 0,
+    is_reg: false,
     map: Map::IDENTITY,
+    range: 0,
 };
 
 const NO_HOLES: SiteHoles = SiteHoles {
@@ -37,12 +40,11 @@ impl SiteHoles {
             }
         }
         self.holes[self.len] = Hole {
-            word: 0,
-            operand: 0,
             source: source as u8,
             target: target as u8,
             width: 1,
             map: Map(map),
+            ..NO_HOLE
         };
         self.len += 1;
     }
@@ -90,10 +92,10 @@ pub(super) const fn bake<
                 }
                 None
             }
-            Some(found) => add(draft, site, &found, at < body.hot),
+            Some(found) => add(draft, body, site, &found),
             None if site.complete => {
                 let table = add_table(draft, site, base, words, in_part);
-                add(draft, site, &table, at < body.hot)
+                add(draft, body, site, &table)
             }
             None => Some((Flaw::Site, s)),
         };
@@ -240,14 +242,18 @@ const fn change(site: &Site, found: &SiteHoles, value: u64) -> u32 {
 /// Adds a site's holes to the draft, and turns its word from that of the base value to that of zero.
 const fn add<const W: usize, const R: usize, const H: usize, const T: usize>(
     draft: &mut Draft<W, H, R, T>,
+    body: &Body,
     site: &Site,
     found: &SiteHoles,
-    hot: bool,
 ) -> Option<(Flaw, usize)> {
     let template = &mut draft.template;
+    let operand = body.operands[site.operand as usize];
+    let hot = (site.word as usize) < body.hot;
     let mut h = 0;
     while h < found.len {
-        let hole = found.holes[h];
+        let mut hole = found.holes[h];
+        hole.range = operand.range;
+        hole.is_reg = matches!(operand.kind, OperandKind::Reg);
         let len = template.hot_holes as usize + template.cold_holes as usize;
         let count = if hot {
             &mut template.hot_holes
@@ -289,10 +295,9 @@ const fn add_table<const W: usize, const R: usize, const H: usize, const T: usiz
     table.holes[0] = Hole {
         word,
         operand: site.operand,
-        source: 0,
-        target: 0,
         width: 32,
         map: Map(Map::TABLE | start as u16),
+        ..NO_HOLE
     };
     table
 }

@@ -32,7 +32,7 @@ pub use set::{Baked, Totals, holes, references, tables, templates, totals, words
 
 pub(crate) use holes::patch;
 
-use super::template::{Affine, Goal, Hole, NO_CLOSING, Operand, Properties, Reference, Template};
+use super::template::{Affine, Hole, NO_CLOSING, Operand, Properties, Reference, Template};
 
 /// Labels from here on are places in the micro-op itself; below are operands.
 const FIRST_LOCAL: u16 = 256;
@@ -222,15 +222,10 @@ pub const fn bake<
     probes: &Recorder<PROBES, 0>,
     body: &Body,
 ) -> Draft<WORDS, HOLES, RELOCATIONS, TABLE> {
-    const NO_REFERENCE: Reference = Reference {
-        word: 0,
-        argument: 0,
-        goal: Goal::Call,
-    };
     let mut draft = Draft {
         words: recorded.words,
         holes: [holes::NO_HOLE; HOLES],
-        references: [NO_REFERENCE; RELOCATIONS],
+        references: [Reference::NONE; RELOCATIONS],
         table: [0; TABLE],
         table_len: 0,
         template: Template {
@@ -248,6 +243,7 @@ pub const fn bake<
             hot_references: 0,
             cold_references: 0,
             closing: NO_CLOSING,
+            special: false,
             properties: Properties::empty(),
         },
         flaw: None,

@@ -6,7 +6,7 @@ use crate::asm::branch::{self, Field};
 use crate::asm::control::{self, Flow};
 use crate::asm::literal::Load;
 use crate::op::operand::OperandKind;
-use crate::op::template::{Goal, NO_CLOSING, Properties, Reference};
+use crate::op::template::{Goal, MOST_PLAIN_WORDS, NO_CLOSING, Properties, Reference};
 
 /// dynasm-rs's kind of field of `adr`.
 const ADR: u8 = 6;
@@ -30,6 +30,32 @@ const fn field_of(kind: u8) -> Option<Field> {
 }
 
 /// What a relocation outside its part leads to; `None` where the instruction cannot hold it.
+const fn reference(relocation: Relocation, word: u32, body: &Body) -> Option<Reference> {
+    let (Some(goal), Some(field)) = (goal(relocation, word, body), field_of(relocation.kind))
+    else {
+        return None;
+    };
+    Some(Reference {
+        word: (relocation.word
+            - if relocation.word >= body.hot {
+                body.hot
+            } else {
+                0
+            }) as u16,
+        argument: if relocation.label < FIRST_LOCAL {
+            relocation.label
+        } else {
+            body.locals[(relocation.label - FIRST_LOCAL) as usize].word
+        },
+        goal,
+        field,
+        load: match Load::of(word) {
+            Some(load) => load,
+            None => Load::X,
+        },
+    })
+}
+
 const fn goal(relocation: Relocation, word: u32, body: &Body) -> Option<Goal> {
     let Some(field) = field_of(relocation.kind) else {
         return None;
@@ -37,7 +63,7 @@ const fn goal(relocation: Relocation, word: u32, body: &Body) -> Option<Goal> {
     let load = Load::of(word);
     if relocation.label >= FIRST_LOCAL {
         return if load.is_none() {
-            Some(Goal::OtherPart(field))
+            Some(Goal::OtherPart)
         } else {
             None
         };
@@ -46,11 +72,11 @@ const fn goal(relocation: Relocation, word: u32, body: &Body) -> Option<Goal> {
     let far = matches!(field, Field::Imm26);
     match body.operands[relocation.label as usize].kind {
         OperandKind::Call if far => Some(Goal::Call),
-        OperandKind::Exit if jumps && !branch::is_bl(word) => Some(Goal::Exit(field)),
-        OperandKind::Label if jumps => Some(Goal::Label(field)),
+        OperandKind::Exit if jumps && !branch::is_bl(word) => Some(Goal::Exit),
+        OperandKind::Label if jumps => Some(Goal::Label),
         OperandKind::Literal => match load {
             Some(Load::Q) | None => None,
-            Some(load) => Some(Goal::Literal(load)),
+            Some(_) => Some(Goal::Literal),
         },
         OperandKind::MutLiteral => match load {
             Some(Load::Q) | None => None,
@@ -71,21 +97,12 @@ pub(super) const fn bake<const W: usize, const R: usize, const H: usize, const T
         let relocation = recorded.relocations[r];
         let at = relocation.word;
         let cold = at >= body.hot;
-        let start = if cold { body.hot } else { 0 };
         if is_outside(relocation, body) {
-            let Some(goal) = goal(relocation, draft.words[at], body) else {
+            let Some(reference) = reference(relocation, draft.words[at], body) else {
                 draft.flaw = Some((Flaw::Relocation, r));
                 return;
             };
-            draft.references[len] = Reference {
-                word: (at - start) as u16,
-                argument: if relocation.label < FIRST_LOCAL {
-                    relocation.label
-                } else {
-                    body.locals[(relocation.label - FIRST_LOCAL) as usize].word
-                },
-                goal,
-            };
+            draft.references[len] = reference;
             len += 1;
             if cold {
                 draft.template.cold_references += 1;
@@ -94,7 +111,8 @@ pub(super) const fn bake<const W: usize, const R: usize, const H: usize, const T
             }
         } else {
             let local = body.locals[(relocation.label - FIRST_LOCAL) as usize];
-            let words = local.word as i64 - (at - start) as i64;
+            let in_part = if cold { at - body.hot } else { at };
+            let words = local.word as i64 - in_part as i64;
             let word = draft.words[at];
             draft.words[at] = match field_of(relocation.kind) {
                 Some(field) => field.with_displacement(word, words),
@@ -176,8 +194,8 @@ pub(super) const fn derive_properties<
                 }
             }
             Goal::Call => {}
-            Goal::Exit(_) => p = p.union(Properties::EXITS),
-            Goal::Label(_) => {
+            Goal::Exit => p = p.union(Properties::EXITS),
+            Goal::Label => {
                 if !branch::is_bl(draft.words[at]) {
                     p = p.union(Properties::BRANCHES);
                 }
@@ -188,8 +206,8 @@ pub(super) const fn derive_properties<
                     draft.template.closing = reference.argument as u8;
                 }
             }
-            Goal::Literal(_) | Goal::MutLiteral => p = p.union(Properties::LOADS),
-            Goal::OtherPart(_) => {}
+            Goal::Literal | Goal::MutLiteral => p = p.union(Properties::LOADS),
+            Goal::OtherPart => {}
         }
         r += 1;
     }
@@ -200,6 +218,17 @@ pub(super) const fn derive_properties<
     if draft.template.closing != NO_CLOSING {
         drop_closing_jump(draft, body);
     }
+    // Micro-ops without words do not fill a trace up, so they must be counted.
+    let words = draft.template.hot_words as usize;
+    let mut special = words == 0 || words > MOST_PLAIN_WORDS;
+    special |= p.contains(Properties::COLD) || draft.template.closing != NO_CLOSING;
+    let mut o = 0;
+    while o < body.operands.len() {
+        let kind = body.operands[o].kind;
+        special |= kind.is_encoded() || matches!(kind, OperandKind::MutLiteral);
+        o += 1;
+    }
+    draft.template.special = special;
 }
 
 /// Takes the last instruction of the hot part away, and its reference, which is the part's last.

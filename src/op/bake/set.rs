@@ -1,7 +1,7 @@
 //! The arrays that all templates of a set share, laid end to end.
 
 use super::holes::NO_HOLE;
-use crate::op::template::{Goal, Hole, Map, Reference, Template};
+use crate::op::template::{Hole, Map, Reference, Template};
 
 /// A [`Draft`](super::Draft) without its sizes in its type.
 #[derive(Debug, Clone, Copy)]
@@ -74,16 +74,7 @@ macro_rules! concatenate {
 
 concatenate!(words, words, u32, 0);
 concatenate!(tables, table, u32, 0);
-concatenate!(
-    references,
-    references,
-    Reference,
-    Reference {
-        word: 0,
-        argument: 0,
-        goal: Goal::Call
-    }
-);
+concatenate!(references, references, Reference, Reference::NONE);
 
 /// Lays the holes of all micro-ops end to end, and moves tables to their place in the set.
 pub const fn holes<const N: usize>(all: &[Baked]) -> [Hole; N] {
