@@ -126,13 +126,13 @@ impl Body {
         let branches = branch::branch_field(this.word).is_some();
         let target = match this.reference.map(|r| r.goal) {
             Some(Goal::Call) => Some(Way::End(End::Leaves)),
-            Some(Goal::Exit(_)) => Some(Way::End(End::Exit)),
-            Some(Goal::Label(_)) => Some(Way::End(End::Label)),
-            Some(Goal::OtherPart(_)) => {
+            Some(Goal::Exit) => Some(Way::End(End::Exit)),
+            Some(Goal::Label) => Some(Way::End(End::Label)),
+            Some(Goal::OtherPart) => {
                 let argument = this.reference.map_or(0, |r| i64::from(r.argument));
                 self.place(!this.cold, argument)
             }
-            Some(Goal::Literal(_) | Goal::MutLiteral) => None,
+            Some(Goal::Literal | Goal::MutLiteral) => None,
             None if branches => self.place(this.cold, this.local.unwrap_or(-1)),
             None => None,
         };

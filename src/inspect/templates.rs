@@ -190,7 +190,7 @@ fn text(op: Op, part: Part, at: usize, word: u32, reference: Option<Reference>) 
     };
     let argument = usize::from(reference.argument);
     let name = match (reference.goal, part) {
-        (Goal::OtherPart(_), part) => {
+        (Goal::OtherPart, part) => {
             let other = if matches!(part, Part::Hot) {
                 "cold"
             } else {
@@ -221,7 +221,7 @@ fn values(op: Op, highest: bool) -> Vec<u64> {
         _ => 0,
     });
     let mut values: Vec<_> = values.collect();
-    let encoded = op.encode(&mut values, |_, _| true);
+    let encoded = op.encode(&mut values);
     debug_assert!(encoded.is_ok(), "a value that is out of its own range");
     values
 }
