@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-asan test-native check-apple bench-ratios clean
+.PHONY: help setup demo test lint test-asan test-native check-apple bench-ratios guide clean
 
 # A Rust that was installed a moment ago is not yet on the PATH of a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -94,6 +94,11 @@ bench-ratios: ## What building traces costs, compared with its peers in one run
 	@sh scripts/setup.sh build
 	@cargo build $(CARGO_FLAGS) --release $(BENCHES) --bins
 	@benches/target/release/ratios
+
+guide: ## Build the guide as a book, in target/guide; installs mdbook
+	@sh scripts/setup.sh guide
+	@mdbook build docs/guide
+	@echo "guide: target/guide/index.html"
 
 clean: ## Remove everything that was built
 	@cargo clean

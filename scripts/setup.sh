@@ -5,6 +5,7 @@
 #   scripts/setup.sh lint           the same, and rustfmt and Clippy
 #   scripts/setup.sh test           the same as build, and llvm-mc, the independent assembler
 #   scripts/setup.sh llvm-mc        llvm-mc alone
+#   scripts/setup.sh guide          Rust, a C compiler, and mdbook
 #   scripts/setup.sh --llvm-mc      only prints the llvm-mc that the tests use, or nothing
 #   scripts/setup.sh --asan-cargo   only prints the cargo command that can build for AddressSanitizer
 #
@@ -163,6 +164,13 @@ need_llvm_mc() {
     say "WARNING: no llvm-mc that serves$hint: the comparison with an independent assembler WILL BE SKIPPED"
 }
 
+# --- mdbook -------------------------------------------------------------------------------------
+
+need_mdbook() {
+    have mdbook && return 0
+    run "cargo install mdbook (takes minutes)" cargo install --locked --version '^0.4' mdbook || die "no mdbook"
+}
+
 # --- AddressSanitizer ---------------------------------------------------------------------------
 
 # AddressSanitizer is behind an unstable flag: a nightly takes it, a release does with
@@ -213,7 +221,12 @@ build | lint | test)
     if [ "$1" = test ]; then need_llvm_mc; fi
     ;;
 llvm-mc) need_llvm_mc ;;
+guide)
+    need_c_compiler
+    need_rust
+    need_mdbook
+    ;;
 --llvm-mc) find_llvm_mc || true ;;
 --asan-cargo) find_asan_cargo ;;
-*) die "usage: scripts/setup.sh build | lint | test | llvm-mc | --llvm-mc | --asan-cargo" ;;
+*) die "usage: scripts/setup.sh build | lint | test | llvm-mc | guide | --llvm-mc | --asan-cargo" ;;
 esac

@@ -9,6 +9,8 @@ mod asm;
 #[cfg(feature = "check")]
 pub mod check;
 mod error;
+#[cfg(doctest)]
+mod guide;
 pub mod immediate;
 #[cfg(feature = "inspect")]
 pub mod inspect;

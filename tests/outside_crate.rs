@@ -1,8 +1,8 @@
 // asan: skip (starts a compiler of its own)
 // native: skip (starts a compiler of its own)
 
-//! A crate outside the workspace that depends on `opstitch` alone compiles and runs, and nothing of
-//! dynasm-rs's run-time checks is in it.
+//! Crates outside the workspace. One that depends on `opstitch` alone compiles and runs, and nothing of
+//! dynasm-rs's run-time checks is in it. And the one that the guide's first page makes is what the page says.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -90,41 +90,46 @@ fn main() {
 }
 "#;
 
-fn cargo(directory: &Path, arguments: &[&str]) -> Output {
-    // Beside the workspace's own, so that a second run finds what the first has built.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("outside-target");
+fn cargo(directory: &Path, target: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO"))
         .args(arguments)
         .current_dir(directory)
         .env("CARGO_TARGET_DIR", target)
+        .env("INSTA_UPDATE", "no")
         .env_remove("RUSTFLAGS")
         .output()
         .expect("cargo starts")
 }
 
-/// Makes the crate in a directory of the system's, away from the workspace.
-fn make_crate() -> PathBuf {
-    let directory = std::env::temp_dir().join(format!("opstitch-outside-{}", std::process::id()));
-    let root = env!("CARGO_MANIFEST_DIR");
-    std::fs::create_dir_all(directory.join("src")).unwrap();
-    let manifest = MANIFEST.replace("OPSTITCH", root);
-    std::fs::write(directory.join("Cargo.toml"), manifest).unwrap();
-    std::fs::write(directory.join("src/main.rs"), MAIN).unwrap();
+/// Makes a crate of these files in a directory of the system's, away from the workspace.
+fn make_crate(name: &str, files: &[(&str, &str)]) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("opstitch-{name}-{}", std::process::id()));
+    for (path, text) in files {
+        let path = directory.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
     // The versions that the workspace is tested with are there already.
-    std::fs::copy(
-        Path::new(root).join("Cargo.lock"),
-        directory.join("Cargo.lock"),
-    )
-    .unwrap();
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock");
+    std::fs::copy(lock, directory.join("Cargo.lock")).unwrap();
     directory
 }
 
 #[test]
 fn a_crate_that_depends_on_opstitch_alone_builds_and_runs() {
-    let directory = make_crate();
-    let run = cargo(&directory, &["run", "--quiet", "--release", "--offline"]);
-    let binary = Path::new(env!("CARGO_TARGET_TMPDIR")).join("outside-target/release/outside");
-    let program = std::fs::read(binary);
+    let manifest = MANIFEST.replace("OPSTITCH", env!("CARGO_MANIFEST_DIR"));
+    let directory = make_crate(
+        "outside",
+        &[("Cargo.toml", &manifest), ("src/main.rs", MAIN)],
+    );
+    // Beside the workspace's own, so that a second run finds what the first has built.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("outside-target");
+    let run = cargo(
+        &directory,
+        &target,
+        &["run", "--quiet", "--release", "--offline"],
+    );
+    let program = std::fs::read(target.join("release/outside"));
     std::fs::remove_dir_all(&directory).unwrap();
     let (out, errors) = (
         String::from_utf8_lossy(&run.stdout),
@@ -143,4 +148,49 @@ fn a_crate_that_depends_on_opstitch_alone_builds_and_runs() {
             .any(|window| window == name.as_bytes());
         assert!(!found, "the program contains {name}");
     }
+}
+
+const PAGE: &str = include_str!("../docs/guide/src/first.md");
+
+/// The files of the page: each is a block behind a line that names it.
+fn files_of_the_page() -> Vec<(&'static str, &'static str)> {
+    let mut files = Vec::new();
+    for piece in PAGE.split("\nFile `").skip(1) {
+        let (path, rest) = piece.split_once("`:\n\n```").expect("a block behind it");
+        let (_language, rest) = rest.split_once('\n').unwrap();
+        let (text, _) = rest.split_once("\n```\n").expect("the end of the block");
+        files.push((path, text));
+    }
+    files
+}
+
+/// The crate that the page makes passes its tests, the snapshot among them: with nothing changed but where
+/// opstitch lies.
+#[test]
+fn the_first_page_of_the_guide_is_a_crate_that_passes_its_tests() {
+    let files = files_of_the_page();
+    let paths: Vec<_> = files.iter().map(|(path, _)| *path).collect();
+    let snapshot = "tests/snapshots/counter__the_trace_is_what_it_was.snap";
+    assert_eq!(
+        paths,
+        ["Cargo.toml", "src/lib.rs", "tests/counter.rs", snapshot]
+    );
+
+    let root = env!("CARGO_MANIFEST_DIR");
+    let manifest = files[0].1;
+    assert_eq!(manifest.matches("path = \"../opstitch").count(), 3);
+    let manifest = manifest.replace("../opstitch", root);
+    let mut files = files;
+    files[0].1 = &manifest;
+    let directory = make_crate("counter", &files);
+    // The workspace's own, where the emulator's C library is built already.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let test = cargo(&directory, target, &["test", "--offline"]);
+    std::fs::remove_dir_all(&directory).unwrap();
+    let (out, errors) = (
+        String::from_utf8_lossy(&test.stdout),
+        String::from_utf8_lossy(&test.stderr),
+    );
+    assert!(test.status.success(), "{out}{errors}");
+    assert!(out.contains("test result: ok. 3 passed"), "{out}{errors}");
 }

@@ -6,7 +6,7 @@ use unicorn_engine::Context;
 use crate::cpu::Cpu;
 use crate::engine::{self, Engine, Guest};
 use crate::error::{Error, Occupant};
-use crate::memory::{Kind, PAGE, RETURN_ADDRESS, STACK_LEN, STACK_TOP, pages};
+use crate::memory::{ENTRY_SP, Kind, PAGE, RETURN_ADDRESS, STACK_LEN, STACK_TOP, pages};
 use crate::outcome::{Executed, Outcome};
 use crate::registers::{NZCV, SP, accessors};
 use crate::run;
@@ -28,7 +28,7 @@ impl<'a> Emulator<'a> {
         let mut engine = engine::new()?;
         engine::map(&mut engine, RETURN_ADDRESS, PAGE, Kind::Return)?;
         engine::map(&mut engine, STACK_TOP - STACK_LEN, STACK_LEN, Kind::Stack)?;
-        engine.set_register(SP, STACK_TOP)?;
+        engine.set_register(SP, ENTRY_SP)?;
         engine.set_register(NZCV, 0)?;
         let fresh = engine
             .context_init()
@@ -169,9 +169,9 @@ impl<'a> Emulator<'a> {
     }
 
     /// Runs from `entry` (an instruction of a loaded trace, mostly its first) until the trace
-    /// returns or a closure stops it, but no more than `limit` instructions. `sp` and `x30` are set
-    /// before: the top of the stack, and an address that ends the run when the trace goes there.
-    /// All other registers are as they were left.
+    /// returns or a closure stops it, but no more than `limit` instructions. It begins
+    /// as where opstitch enters a trace: `x30` and `[sp]` are an address that ends the run when the trace
+    /// goes there, and `x29` is a frame record. All other registers are as they were left.
     pub fn run(&mut self, entry: u64, limit: u64) -> Result<Outcome, Error> {
         run::run(&mut self.engine, entry, limit)
     }

@@ -23,6 +23,10 @@ const MOST: u64 = 4 << 30;
 /// low enough for tagged pointers.
 const ARENA: u64 = 0x2a00_0000_0000;
 pub(crate) const STACK_TOP: u64 = 0x2b00_0000_0000;
+/// Where the stack pointer is when a trace begins. As where opstitch itself enters a trace, the address
+/// to return to is there, and a frame record above it.
+pub(crate) const ENTRY_SP: u64 = FRAME_RECORD - 16;
+pub(crate) const FRAME_RECORD: u64 = STACK_TOP - 16;
 pub(crate) const STACK_LEN: u64 = 64 << 10;
 pub(crate) const RETURN_ADDRESS: u64 = 0x2c00_0000_0000;
 /// Unicorn wants an address to stop at, in a page that it can look up: one that nobody goes to.

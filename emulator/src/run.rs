@@ -16,7 +16,7 @@ use crate::clobber::clobber;
 use crate::cpu::Cpu;
 use crate::engine::{Engine, Guest, State, pc};
 use crate::error::{Error, FaultKind};
-use crate::memory::{Kind, NOWHERE, RETURN_ADDRESS, STACK_TOP};
+use crate::memory::{ENTRY_SP, FRAME_RECORD, Kind, NOWHERE, RETURN_ADDRESS};
 use crate::outcome::{End, Executed, Outcome};
 use crate::registers::{SP, x_id};
 
@@ -148,8 +148,11 @@ pub(crate) fn run(engine: &mut Engine<'_>, entry: u64, limit: u64) -> Result<Out
         limit,
         ..Run::default()
     };
-    engine.set_register(SP, STACK_TOP)?;
+    engine.set_register(SP, ENTRY_SP)?;
+    engine.set_register(x_id(29)?, FRAME_RECORD)?;
     engine.set_register(x_id(30)?, RETURN_ADDRESS)?;
+    let (back, nobody) = (RETURN_ADDRESS.to_le_bytes(), 0_u64.to_le_bytes());
+    engine.write_from(ENTRY_SP, &[back, nobody, nobody, back].concat())?;
 
     let mut from = entry;
     let mut until = None;

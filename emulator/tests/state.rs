@@ -149,6 +149,25 @@ fn allocations_are_apart() {
 }
 
 #[test]
+fn a_trace_finds_its_way_back_as_it_does_in_a_slab() {
+    let function = target(0x9_0000);
+    let linked = trace(AT, |b| {
+        b.push(Call { function })?;
+        b.push(ReturnByStack)
+    });
+    let mut emulator = loaded(&linked);
+    let called = |cpu: &mut opstitch_emulator::Cpu<'_>| {
+        // Whoever follows the frame records gets to the caller, and no further.
+        let record = cpu.x(29)?;
+        assert_eq!(cpu.read_u64(record)?, 0);
+        assert_eq!(cpu.read_u64(record + 8)?, cpu.read_u64(cpu.sp()?)?);
+        Ok(())
+    };
+    emulator.on_call(function.address(), called).unwrap();
+    assert_eq!(run(&mut emulator, &linked), [4, 0, 0]);
+}
+
+#[test]
 fn every_run_has_the_whole_stack() {
     let linked = trace(AT, |b| {
         b.push(Push)?;

@@ -27,6 +27,8 @@ opstitch::uops! {
     op Leave { ; mov x30, link ; ret }
     /// Returns to `x30`.
     op Return { ; ret }
+    /// Returns to the address that lies on the stack.
+    op ReturnByStack { ; ldr x30, [sp] ; ret }
     /// Calls.
     op Call(function: call) { ; bl =>function }
     /// Goes on in a function, which returns for the trace.
