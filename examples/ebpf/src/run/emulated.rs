@@ -159,6 +159,8 @@ impl Machine {
         Ok(Outcome {
             end: end([emulator.x(0)?, emulator.x(1)?]),
             executed: Some(outcome.executed.total()),
+            input: address,
+            stack_top: stack + context::STACK,
         })
     }
 }
@@ -179,7 +181,12 @@ impl Loaded {
         share(&mut self.shared, bytes)
     }
 
-    /// The bytes of the region at an address: one of [`share`](Loaded::share), or the program's own data.
+    /// The addresses of the program's data, and of the regions that were shared with it.
+    pub fn addresses(&self) -> impl Iterator<Item = u64> {
+        self.shared.iter().map(|shared| shared.address)
+    }
+
+    /// The bytes of the region at one of these addresses.
     pub fn shared(&self, address: u64) -> Option<Vec<u8>> {
         let mut shared = self.shared.iter();
         let found = shared.find(|shared| shared.address == address)?;

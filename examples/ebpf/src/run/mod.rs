@@ -48,6 +48,10 @@ pub struct Outcome {
     pub end: End,
     /// The A64 instructions that were executed. Natively nobody counts them.
     pub executed: Option<u64>,
+    /// Where the input was: r1 at the entry.
+    pub input: u64,
+    /// Where the stack ended: r10 at the entry.
+    pub stack_top: u64,
 }
 
 /// How a run ended.

@@ -124,6 +124,8 @@ impl Machine {
         Ok(Outcome {
             end: end([left.x0, left.x1]),
             executed: None,
+            input: address,
+            stack_top: stack_start + context::STACK,
         })
     }
 }
@@ -150,7 +152,12 @@ impl Loaded {
         address
     }
 
-    /// The bytes of the region at an address: one of [`share`](Loaded::share), or the program's own data.
+    /// The addresses of the program's data, and of the regions that were shared with it.
+    pub fn addresses(&self) -> impl Iterator<Item = u64> {
+        self.shared.iter().map(|shared| shared.address)
+    }
+
+    /// The bytes of the region at one of these addresses.
     pub fn shared(&self, address: u64) -> Option<Vec<u8>> {
         let mut shared = self.shared.iter();
         let found = shared.find(|shared| shared.address == address)?;
