@@ -167,3 +167,25 @@ fn random_programs() {
         );
     }
 }
+
+/// Long functions: about 65,536 slots, islands included.
+#[test]
+fn long_random_programs() {
+    let helpers = helpers();
+    let settings = Settings {
+        budget: 300_000,
+        ..Settings::default()
+    };
+    let mut machine = Machine::new(settings, &helpers).unwrap();
+    let mut longest = 0;
+    for seed in 0..number("EBPF_FUZZ_CASES", 10_000) / 1000 {
+        let mut generator = Generator::new(seed);
+        generator.groups = 20_000;
+        let input = generator.input();
+        let program = generator.program();
+        longest = longest.max(program.code.len());
+        let end = compare(&mut machine, &program, &input, settings.budget);
+        end.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    }
+    assert!(longest > 65_536 || longest == 0, "{longest}");
+}

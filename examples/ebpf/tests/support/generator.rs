@@ -3,6 +3,8 @@
 //! A program is a few functions of groups of instructions. Jumps lead to the start of a group of the same
 //! function; within a group, what is read is written before or holds a value from the function's start on.
 
+use std::ops::RangeInclusive;
+
 use ebpf::error::Invalid;
 use ebpf::helpers::HelperCall;
 use ebpf::instruction::*;
@@ -25,6 +27,8 @@ struct Group {
 pub(crate) struct Generator {
     rng: fastrand::Rng,
     functions: usize,
+    /// The most groups of a function.
+    pub(crate) groups: usize,
 }
 
 const SIZES: [u8; 4] = [B, H, W, DW];
@@ -39,6 +43,7 @@ impl Generator {
         Generator {
             rng: fastrand::Rng::with_seed(seed),
             functions: 1,
+            groups: 30,
         }
     }
 
@@ -96,15 +101,17 @@ impl Generator {
 
     fn function(&mut self, number: usize, program: &mut Program, calls: &mut Vec<(usize, usize)>) {
         let mut groups = vec![self.start()];
-        let len = self.rng.usize(1..30);
-        for _ in 0..len {
+        let len = self.rng.usize(self.groups / 2..self.groups);
+        for at in 0..len {
             let mut group = Group {
                 code: Vec::new(),
                 jump_to: None,
                 calls: Vec::new(),
                 data: None,
             };
-            self.group(number, len, &mut group);
+            // Jumps of 16 bits reach that far.
+            let near = (at + 1).saturating_sub(1500).max(1)..=(at + 1500).min(len + 1);
+            self.group(number, near, &mut group);
             groups.push(group);
         }
         let mut places = Vec::new();
@@ -153,7 +160,7 @@ impl Generator {
         }
     }
 
-    fn group(&mut self, function: usize, groups: usize, group: &mut Group) {
+    fn group(&mut self, function: usize, near: RangeInclusive<usize>, group: &mut Group) {
         let (a, b) = (self.register(), self.register());
         let code = &mut group.code;
         match self.rng.u32(0..100) {
@@ -177,7 +184,7 @@ impl Generator {
                     1..5 => slot(class | condition | X, a, b, 0, 0),
                     _ => slot(class | condition, a, 0, 0, self.immediate()),
                 });
-                group.jump_to = Some(self.rng.usize(1..=groups + 1));
+                group.jump_to = Some(self.rng.usize(near));
             }
             80..84 => code.extend(lddw(a, self.value())),
             84..88 => {
