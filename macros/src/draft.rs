@@ -249,6 +249,13 @@ fn maps(
         .map(|expr| eval::affine(expr, variable, names.constants))
         .collect();
     let plain = whole.iter().all(|part| part.is_some_and(only_moves));
+    // Then each single bit, and all together, tell apart what there is: bits of the operand, and those of a
+    // negative, each of which changes with the operand's bits up to one.
+    let selected = (max + 1) & max == 0
+        && matches!(statement, Statement::Instruction(_))
+        && exprs
+            .iter()
+            .all(|expr| eval::selects_bits(expr, variable, names.constants));
     let mut parts = Vec::new();
     for expr in exprs {
         eval::affine_parts(expr, variable, names.constants, &mut parts);
@@ -277,7 +284,7 @@ fn maps(
                 maps.push(negative);
             }
         }
-    } else if !(plain && probes.base == 0) {
+    } else if !((plain || selected) && probes.base == 0) {
         let is_map = |part: &Option<Affine>| {
             part.is_some_and(|(a, b)| {
                 let map = i64::try_from(a).ok().zip(i64::try_from(b).ok());

@@ -209,6 +209,28 @@ pub(crate) fn affine(expr: &Expr, variable: Variable<'_>, constants: &Constants)
     }
 }
 
+/// Whether each bit of the expression is zero or a bit of the operand, and these are in their order: masks
+/// and shifts of a number that is not negative.
+pub(crate) fn selects_bits(expr: &Expr, variable: Variable<'_>, constants: &Constants) -> bool {
+    let expr = strip(expr);
+    if name(expr).is_some_and(|name| name == variable.name) {
+        return variable.scale > 0 && variable.scale & (variable.scale - 1) == 0;
+    }
+    let Expr::Binary(binary) = expr else {
+        return false;
+    };
+    let constant = |side: &Expr| eval(side, &Scope::of(constants)).is_ok_and(|value| value >= 0);
+    let selects = |side: &Expr| selects_bits(side, variable, constants);
+    match binary.op {
+        BinOp::BitAnd(_) => {
+            (selects(&binary.left) && constant(&binary.right))
+                || (constant(&binary.left) && selects(&binary.right))
+        }
+        BinOp::Shl(_) | BinOp::Shr(_) => selects(&binary.left) && constant(&binary.right),
+        _ => false,
+    }
+}
+
 /// The largest parts of an expression that are `a * operand + b` with an `a` that is not zero.
 pub(crate) fn affine_parts(
     expr: &Expr,
@@ -269,6 +291,26 @@ mod tests {
         assert!(value("1 / n", 0).unwrap_err().contains("zero"));
         assert!(value("n as u8", 0).unwrap_err().contains("cast"));
         assert!(value("other", 0).unwrap_err().contains("does not know"));
+    }
+
+    #[test]
+    fn masks_and_shifts_select_bits() {
+        let constants = Constants::from([("SIZE".to_owned(), 24)]);
+        let selects = |text| selects_bits(&syn::parse_str(text).unwrap(), N, &constants);
+        for text in ["n", "n & 0xff", "SIZE & n", "(n >> 4 & SIZE) << 2"] {
+            assert!(selects(text), "{text}");
+        }
+        for text in [
+            "SIZE",
+            "-n",
+            "!n & 0xff",
+            "n + 1",
+            "n & -2",
+            "n | 1",
+            "n >> n",
+        ] {
+            assert!(!selects(text), "{text}");
+        }
     }
 
     #[test]

@@ -147,8 +147,8 @@ pub(crate) fn implementations(
                     p::write_micro_op(self, f)
                 }
             }
-            impl ::core::convert::From<#op_name> for #name {
-                fn from(op: #op_name) -> #name { #name::#op_name(op) }
+            impl Variant for #op_name {
+                fn into_enum(self) -> #name { #name::#op_name(self) }
             }
         });
     }
@@ -160,6 +160,15 @@ pub(crate) fn implementations(
             use ::opstitch::__private as p;
             #set
             #items
+            // One `From` for all: the compiler compares each impl of a trait for one type with every other.
+            #[diagnostic::on_unimplemented(message = "`{Self}` is no micro-op of this block")]
+            #visibility trait Variant {
+                fn into_enum(self) -> #name;
+            }
+            impl<M: Variant> ::core::convert::From<M> for #name {
+                #[inline]
+                fn from(op: M) -> #name { op.into_enum() }
+            }
             impl ::opstitch::MicroOp for #name {
                 type Operands = [::core::primitive::u64; #most];
                 #[inline]
