@@ -2,13 +2,16 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-asan test-native check-apple bench-ratios guide clean
+.PHONY: help setup demo test lint test-asan test-native check-apple bench bench-ratios bench-update guide clean
 
 # A Rust that was installed a moment ago is not yet on the PATH of a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 # Passed on to every cargo command that builds, for example CARGO_FLAGS=--locked.
 CARGO_FLAGS ?=
+
+# benches/ is a workspace of its own, so that nothing else compiles the peers.
+BENCHES := --manifest-path benches/Cargo.toml
 
 # AArch64 hosts run the code themselves and leave the emulator, with its C library, out.
 ifneq ($(filter aarch64 arm64,$(shell uname -m)),)
@@ -18,7 +21,7 @@ WORKSPACE := --workspace
 endif
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what building, testing and linting need and is not there
 	@sh scripts/setup.sh test
@@ -43,6 +46,7 @@ lint: ## Formatting, Clippy with and without the feature `inspect`, documentatio
 	@sh scripts/setup.sh lint
 	@echo "lint: formatting"
 	@cargo fmt --all --check
+	@cargo fmt $(BENCHES) --check
 	@echo "lint: Clippy, every target, with every feature"
 	@cargo clippy $(CARGO_FLAGS) $(WORKSPACE) --all-targets --all-features -- -D warnings
 	@# The tests ask for `inspect`, so what is built beside them has it: hence the libraries alone.
@@ -87,13 +91,20 @@ test-native: ## Run the tests and examples as AArch64 code: with QEMU on x86-64 
 check-apple: ## Type-check, assemble and lint the library for macOS on AArch64
 	@CARGO_FLAGS="$(CARGO_FLAGS)" sh scripts/native.sh apple
 
-# benches/ is a workspace of its own, so that nothing else compiles the peers.
-BENCHES := --manifest-path benches/Cargo.toml
+RATIOS := sh scripts/setup.sh bench && \
+    cargo build $(CARGO_FLAGS) --release $(BENCHES) --bins && \
+    benches/target/release/ratios --prepare && \
+    benches/target/release/ratios
 
-bench-ratios: ## What building traces costs, compared with its peers in one run
-	@sh scripts/setup.sh build
-	@cargo build $(CARGO_FLAGS) --release $(BENCHES) --bins
-	@benches/target/release/ratios
+bench: ## Times of building and installing traces
+	@sh scripts/setup.sh bench
+	@cargo bench $(CARGO_FLAGS) $(BENCHES)
+
+bench-ratios: ## The same as ratios to the peers, with instruction counts; docs/performance.md
+	@$(RATIOS)
+
+bench-update: ## bench-ratios; keeps its instruction counts and its table
+	@$(RATIOS) --update
 
 guide: ## Build the guide as a book, in target/guide; installs mdbook
 	@sh scripts/setup.sh guide

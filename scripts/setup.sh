@@ -4,6 +4,7 @@
 #   scripts/setup.sh build          Rust, a C compiler; CMake and pkg-config where the emulator is built
 #   scripts/setup.sh lint           the same, and rustfmt and Clippy
 #   scripts/setup.sh test           the same as build, and llvm-mc, the independent assembler
+#   scripts/setup.sh bench          the same as build, and Valgrind, which counts instructions
 #   scripts/setup.sh llvm-mc        llvm-mc alone
 #   scripts/setup.sh guide          Rust, a C compiler, and mdbook
 #   scripts/setup.sh --llvm-mc      only prints the llvm-mc that the tests use, or nothing
@@ -104,6 +105,15 @@ need_lint_tools() {
             die "no $tool: install it beside your Rust, then run this again"
         fi
     done
+}
+
+# The benchmarks do without it where there is none (Apple Silicon), and say so.
+need_valgrind() {
+    have valgrind && return 0
+    case $system in
+    debian) apt_install valgrind libc6-dbg || say "no valgrind: instructions will not be counted" ;;
+    *) say "no valgrind: instructions will not be counted" ;;
+    esac
 }
 
 # --- llvm-mc ------------------------------------------------------------------------------------
@@ -213,12 +223,13 @@ RUST
 # --- What was asked for -------------------------------------------------------------------------
 
 case ${1:-} in
-build | lint | test)
+build | lint | test | bench)
     need_c_compiler
     need_rust
     need_cmake
     if [ "$1" = lint ]; then need_lint_tools; fi
     if [ "$1" = test ]; then need_llvm_mc; fi
+    if [ "$1" = bench ]; then need_valgrind; fi
     ;;
 llvm-mc) need_llvm_mc ;;
 guide)
@@ -228,5 +239,5 @@ guide)
     ;;
 --llvm-mc) find_llvm_mc || true ;;
 --asan-cargo) find_asan_cargo ;;
-*) die "usage: scripts/setup.sh build | lint | test | llvm-mc | guide | --llvm-mc | --asan-cargo" ;;
+*) die "usage: scripts/setup.sh build | lint | test | bench | llvm-mc | guide | --llvm-mc | --asan-cargo" ;;
 esac

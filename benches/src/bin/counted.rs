@@ -1,31 +1,51 @@
-//! Builds traces of the typical mix so many times, for Callgrind to count the instructions of `build`:
+//! What Callgrind counts the instructions of: one thing, done so many times.
 //!
 //! ```text
-//! counted PEER ORDER TIMES
+//! counted TIMES build PEER ORDER     builds traces of 500 typical micro-ops
+//! counted TIMES install SIZE         installs traces into a slab of 1MiB or 128MiB
+//! counted TIMES copy SIZE            only links them
 //! ```
 
+use opstitch_benches::install::Used;
 use opstitch_benches::mix::typical::Typical;
-use opstitch_benches::peer::{Limit, Peer, Stitch};
+use opstitch_benches::peer::{Peer, Stitch, TypicalLimit};
 use opstitch_benches::{Order, Script};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [peer, order, times] = &arguments[..] else {
-        panic!("usage: counted PEER ORDER TIMES");
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let [times, what @ ..] = &arguments[..] else {
+        panic!("counted TIMES ..");
     };
-    let order = Order::ALL.into_iter().find(|known| known.name() == order);
-    let order = order.expect("predictable or shuffled");
-    let times = times.parse().expect("a number");
-    match peer.as_str() {
-        "opstitch" => build(Stitch::<Typical>::default(), order, times),
-        "limit" => build(Limit::<Typical, 8, 1, 1, true>::default(), order, times),
-        _ => panic!("opstitch or limit"),
+    let times = times.parse().expect("a number of times");
+    match what {
+        ["build", "opstitch", order] => build(Stitch::<Typical>::default(), order, times),
+        ["build", "limit", order] => build(TypicalLimit::default(), order, times),
+        ["install", size] => {
+            let mut slab = slab(size);
+            (0..times).for_each(|_| slab.install(|install| install()));
+        }
+        ["copy", size] => {
+            let mut slab = slab(size);
+            (0..times).for_each(|_| slab.copy(|copy| copy()));
+        }
+        _ => panic!("unknown: {what:?}"),
     }
 }
 
-fn build(mut peer: impl Peer, order: Order, times: usize) {
+fn build(mut peer: impl Peer, order: &str, times: usize) {
+    let order = Order::ALL.into_iter().find(|known| known.name() == order);
+    let order = order.expect("predictable or shuffled");
     let scripts = Script::many::<Typical>(order, 500, 5000);
     for script in scripts.iter().cycle().take(times) {
         peer.whole(script);
+    }
+}
+
+fn slab(size: &str) -> Used {
+    match size {
+        "1MiB" => Used::small(),
+        "128MiB" => Used::large(),
+        _ => panic!("1MiB or 128MiB"),
     }
 }

@@ -195,7 +195,7 @@ macro_rules! mix {
                 Leave { value: value.into() }.into()
             }
 
-            #[allow(unused_mut, unused_variables)]
+            #[allow(unused_mut, unused_variables, clippy::useless_conversion)]
             fn assemble<A>(assembler: &mut A, step: &$crate::Step, labels: &$crate::mix::DynamicLabels)
             where
                 A: dynasmrt::DynasmLabelApi<Relocation = dynasmrt::aarch64::Aarch64Relocation>,

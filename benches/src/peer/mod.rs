@@ -17,7 +17,15 @@ pub use limit::Limit;
 pub use stitch::Stitch;
 pub use vec_assembler::VecLabels;
 
+use crate::mix::{ebpf::Ebpf, straight::Straight, typical::Typical};
 use crate::script::Script;
+
+/// The limit for the straight mix.
+pub type StraightLimit = Limit<Straight, 9, 2, 2, false>;
+/// The limit for the typical mix. Blocks are copied eight words long, which is faster than seven.
+pub type TypicalLimit = Limit<Typical, 8, 1, 1, true>;
+/// The limit for the eBPF mix.
+pub type EbpfLimit = Limit<Ebpf, 6, 8, 3, true>;
 
 /// A way to turn a script into code.
 ///

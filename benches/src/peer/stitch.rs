@@ -19,6 +19,13 @@ pub struct Stitch<M: Mix> {
 
 impl<M: Mix> Default for Stitch<M> {
     fn default() -> Self {
+        Stitch::with_destination(0)
+    }
+}
+
+impl<M: Mix> Stitch<M> {
+    /// With a destination of so many bytes. It grows where that is not enough.
+    pub fn with_destination(bytes: usize) -> Self {
         let functions = (0..TARGETS_OF_A_KIND).map(memory::function);
         Stitch {
             builder: TraceBuilder::with_options(Options::new().annotate(false)),
@@ -27,9 +34,45 @@ impl<M: Mix> Default for Stitch<M> {
                 ..Handles::default()
             },
             ops: Vec::new(),
-            to: Vec::new(),
+            to: vec![0; bytes],
             len: 0,
         }
+    }
+
+    /// Declares what the micro-ops of a long trace refer to, and prepares one round of them.
+    pub fn prepare_long(&mut self, script: &Script) {
+        self.declare(script);
+        self.prepare(script);
+    }
+
+    /// Builds a trace of the script's micro-ops, its end apart, so many times over. Its labels are spread over the
+    /// whole of it. Returns the number of micro-ops and of bytes.
+    #[inline(never)]
+    pub fn build_long(&mut self, script: &Script, rounds: usize) -> (usize, usize) {
+        let (end, ops) = self.ops.split_last().unwrap();
+        let mut labels = self.handles.labels.iter();
+        for round in 0..rounds {
+            if round % rounds.div_ceil(script.labels.len()) == 0 {
+                self.builder.bind(*labels.next().unwrap()).unwrap();
+            }
+            for &op in ops {
+                self.builder.push(op).unwrap();
+            }
+        }
+        self.builder.push(*end).unwrap();
+        self.link();
+        (self.builder.len(), self.len)
+    }
+
+    fn link(&mut self) {
+        let trace = self.builder.finish().unwrap();
+        self.len = trace.linked_len(memory::TRACE).unwrap();
+        if self.to.len() < self.len {
+            self.to.resize(self.len, 0);
+        }
+        trace
+            .link_into(memory::TRACE, &mut self.to[..self.len])
+            .unwrap();
     }
 }
 
@@ -67,14 +110,8 @@ impl<M: Mix> Peer for Stitch<M> {
         for &op in &self.ops[from..] {
             self.builder.push(op).unwrap();
         }
-        let trace = self.builder.finish().unwrap();
-        let len = trace.linked_len(memory::TRACE).unwrap();
-        if self.to.len() < len {
-            self.to.resize(len, 0);
-        }
-        trace.link_into(memory::TRACE, &mut self.to[..len]).unwrap();
-        self.len = len;
-        len
+        self.link();
+        self.len
     }
 
     fn bytes(&self) -> Option<&[u8]> {

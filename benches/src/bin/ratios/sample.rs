@@ -56,3 +56,9 @@ impl Fastest {
         self.0
     }
 }
+
+/// The program of that name that was built together with this one.
+pub fn beside(name: &str) -> std::path::PathBuf {
+    let this = std::env::current_exe().expect("the path of this program");
+    this.with_file_name(name)
+}

@@ -1,0 +1,94 @@
+//! Building traces: opstitch against its peers.
+
+use std::time::{Duration, Instant};
+
+use opstitch_benches::mix::{ebpf::Ebpf, straight::Straight, typical::Typical};
+use opstitch_benches::peer::{
+    Cranelift, EbpfLimit, Peer, PerTraceCommit, Stitch, StraightLimit, TypicalLimit, VecLabels,
+};
+use opstitch_benches::{Mix, Order, Script};
+
+use crate::report::{Goal, Report};
+use crate::sample::{Clock, Fastest};
+
+/// How many micro-ops the traces of one sample have together.
+const TOTAL: usize = 50_000;
+
+/// How long the fast peers take turns in each cell.
+const TIME: Duration = Duration::from_millis(1200);
+
+pub(crate) fn measure(clock: &Clock, report: &mut Report) {
+    for len in [50, 500, 50_000] {
+        for order in Order::ALL {
+            cell::<Straight, StraightLimit>(clock, report, order, len);
+            cell::<Typical, TypicalLimit>(clock, report, order, len);
+            cell::<Ebpf, EbpfLimit>(clock, report, order, len);
+        }
+    }
+}
+
+fn cell<M: Mix, L: Peer + Default>(clock: &Clock, report: &mut Report, order: Order, len: usize) {
+    let scripts = Script::many::<M>(order, len, TOTAL);
+    let mut stitch = Stitch::<M>::default();
+    let (mut limit, mut labels) = (L::default(), VecLabels::<M>::default());
+    for script in &scripts {
+        let bytes = stitch.whole(script);
+        assert!(bytes == limit.whole(script), "the limit's bytes differ");
+        assert!(bytes == labels.whole(script), "VecAssembler's bytes differ");
+    }
+    let [mut own, mut least, mut vec] = [const { Fastest::new() }; 3];
+    let start = Instant::now();
+    while start.elapsed() < TIME {
+        own.add(clock.sample(&mut stitch, &scripts));
+        least.add(clock.sample(&mut limit, &scripts));
+        vec.add(clock.sample(&mut labels, &scripts));
+    }
+    let [own, least, vec] = [own.get(), least.get(), vec.get()];
+    let name = format!("{}/{}/{len}", M::NAME, order.name());
+    println!("# {name}: {own:.2} ns per micro-op, the limit {least:.2}, VecAssembler {vec:.2}");
+    let gate = M::NAME == Typical::NAME && len == 500;
+    let goal = |goal| if gate { goal } else { Goal::None };
+    let over = match order {
+        Order::Shuffled => 1.5,
+        Order::Predictable => 1.25,
+    };
+    report.line(
+        format!("{name}/to-limit"),
+        own / least,
+        goal(Goal::AtMost(over)),
+    );
+    // In a predictable order the limit itself is not four times as fast.
+    let four = match order {
+        Order::Shuffled => goal(Goal::AtLeast(4.0)),
+        Order::Predictable => Goal::None,
+    };
+    report.line(format!("{name}/VecAssembler"), vec / own, four);
+    if len > 500 {
+        return;
+    }
+    let few = &scripts[..2000 / len];
+    // On the average of a buffer that fills up.
+    let commits = [1, 3, 5, 7].map(|eighths| {
+        let mut peer = PerTraceCommit::<M>::new(eighths);
+        fastest(3, || clock.sample(&mut peer, few))
+    });
+    let mean = commits.iter().sum::<f64>() / commits.len() as f64;
+    report.line(
+        format!("{name}/Assembler"),
+        mean / own,
+        goal(Goal::AtLeast(50.0)),
+    );
+    let mut cranelift = Cranelift::<M>::default();
+    let compiled = fastest(5, || clock.sample(&mut cranelift, few));
+    report.line(
+        format!("{name}/Cranelift"),
+        compiled / own,
+        goal(Goal::AtLeast(100.0)),
+    );
+}
+
+fn fastest(times: usize, mut sample: impl FnMut() -> f64) -> f64 {
+    let mut fastest = Fastest::new();
+    (0..times).for_each(|_| fastest.add(sample()));
+    fastest.get()
+}

@@ -1,0 +1,43 @@
+//! Long traces: time and memory per micro-op.
+
+use std::time::{Duration, Instant};
+
+use opstitch_benches::mix::typical::Typical;
+use opstitch_benches::peer::Stitch;
+use opstitch_benches::{Order, Script};
+
+use crate::report::{Goal, Report};
+use crate::sample::{Clock, Fastest, beside};
+
+/// How many times 499 micro-ops.
+const ROUNDS: usize = 2004;
+
+pub(crate) fn measure(clock: &Clock, report: &mut Report) {
+    let mut random = fastrand::Rng::with_seed(7);
+    let script = Script::new::<Typical>(Order::Shuffled, 500, false, &mut random);
+    let short = Script::many::<Typical>(Order::Shuffled, 500, 50_000);
+    let (mut long_peer, mut peer) = (Stitch::<Typical>::default(), Stitch::<Typical>::default());
+    let [mut long, mut at_500] = [const { Fastest::new() }; 2];
+    for _ in 0..12 {
+        long_peer.prepare_long(&script);
+        let start = Instant::now();
+        let (ops, _) = long_peer.build_long(&script, ROUNDS);
+        long.add(start.elapsed().as_nanos() as f64 / ops as f64);
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(50) {
+            at_500.add(clock.sample(&mut peer, &short));
+        }
+    }
+    let (long, at_500) = (long.get(), at_500.get());
+    println!("# typical/shuffled: {long:.2} ns per micro-op at 1,000,000, {at_500:.2} at 500");
+    report.line("typical/1000000/to-500", long / at_500, Goal::AtMost(1.3));
+    let peak = std::process::Command::new(beside("peak"))
+        .output()
+        .expect("peak");
+    let ratio = String::from_utf8_lossy(&peak.stdout).trim().parse();
+    report.line(
+        "typical/1000000/memory",
+        ratio.expect("a ratio"),
+        Goal::AtMost(1.0),
+    );
+}
