@@ -1,4 +1,5 @@
-//! The guide in docs/guide: what its pages show is compiled and run as documentation tests.
+//! The guide in docs/guide: what its pages show is compiled and run as documentation tests. (The page on porting a
+//! bytecode is compiled with the example it is about, examples/ebpf.)
 
 macro_rules! pages {
     ($($(#[$attribute:meta])* $name:ident)*) => {$(
@@ -19,5 +20,6 @@ pages! {
     #[cfg(not(target_arch = "aarch64"))]
     testing
     snapshots
+    profiling
     deploying
 }

@@ -11,6 +11,10 @@ pub mod conformance;
 pub mod context;
 pub mod disassemble;
 pub mod error;
+/// The page of the guide that shows this example: compiled and run as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/src/porting.md")]
+mod guide {}
 pub mod helpers;
 pub mod instruction;
 pub mod interpret;
