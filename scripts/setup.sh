@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh build          Rust, a C compiler; CMake and pkg-config where the emulator is built
 #   scripts/setup.sh lint           the same, and rustfmt and Clippy
-#   scripts/setup.sh test           the same as build, and llvm-mc, the independent assembler
+#   scripts/setup.sh test           the same as build, llvm-mc, the independent assembler, and Linux perf
 #   scripts/setup.sh bench          the same as build, and Valgrind, which counts instructions
 #   scripts/setup.sh llvm-mc        llvm-mc alone
 #   scripts/setup.sh guide          Rust, a C compiler, and mdbook
@@ -181,6 +181,18 @@ need_mdbook() {
     run "cargo install mdbook (takes minutes)" cargo install --locked --version '^0.4' mdbook || die "no mdbook"
 }
 
+# --- perf ---------------------------------------------------------------------------------------
+
+# The tests of the feature `perf` let it record and report, where the system allows that.
+need_perf() {
+    if have perf || [ "$(uname -s)" != Linux ]; then return 0; fi
+    if [ "$system" = debian ] && can_install; then
+        apt_lists
+        if [ -n "$(apt_candidate linux-perf)" ] && apt_install linux-perf; then return 0; fi
+    fi
+    say "no perf (Debian's package linux-perf): the tests that run it WILL BE SKIPPED"
+}
+
 # --- AddressSanitizer ---------------------------------------------------------------------------
 
 # AddressSanitizer is behind an unstable flag: a nightly takes it, a release does with
@@ -228,7 +240,10 @@ build | lint | test | bench)
     need_rust
     need_cmake
     if [ "$1" = lint ]; then need_lint_tools; fi
-    if [ "$1" = test ]; then need_llvm_mc; fi
+    if [ "$1" = test ]; then
+        need_llvm_mc
+        need_perf
+    fi
     if [ "$1" = bench ]; then need_valgrind; fi
     ;;
 llvm-mc) need_llvm_mc ;;

@@ -49,7 +49,7 @@
 //!   reported as `trace 12, op 7 AddInt overflow=exit 2`. In a signal handler that is
 //!   [`Slab::try_locate`](crate::slab::Slab::try_locate);
 //! - a [`Watcher`](crate::slab::Watcher) is told of all code that is published: `Gdb` (feature `gdb`) lets
-//!   debuggers know of it;
+//!   debuggers know of it, `perf::PerfMap` and `perf::JitDump` (feature `perf`) Linux perf;
 //! - `Slab::register_frames` (feature `unwind`) lets backtraces lead through traces.
 //!
 //! ```
@@ -87,17 +87,27 @@ pub use templates::MicroOpListing;
 // What tells other tools of the code in a slab.
 #[cfg(all(unix, any(feature = "gdb", feature = "unwind")))]
 mod frame;
-#[cfg(all(unix, any(feature = "gdb", feature = "unwind")))]
+#[cfg(all(unix, any(feature = "gdb", feature = "perf", feature = "unwind")))]
 #[allow(unsafe_code)]
 mod process;
 #[cfg(all(unix, feature = "unwind"))]
 #[allow(unsafe_code)]
 mod unwind;
 
-#[cfg(all(unix, feature = "gdb"))]
+#[cfg(all(
+    any(feature = "gdb", feature = "perf"),
+    any(target_os = "linux", target_os = "android")
+))]
 mod files;
-#[cfg(all(unix, feature = "gdb"))]
+#[cfg(all(
+    any(feature = "gdb", feature = "perf"),
+    any(target_os = "linux", target_os = "android")
+))]
 mod symbol;
+
+#[cfg(all(feature = "perf", any(target_os = "linux", target_os = "android")))]
+#[cfg_attr(test, allow(unsafe_code))]
+pub mod perf;
 
 #[cfg(all(
     feature = "gdb",

@@ -223,3 +223,31 @@ pub(super) mod debugger {
         }
     }
 }
+
+/// Where perf looks for what a process says of its code, and how it tells time and threads.
+#[cfg(all(feature = "perf", any(target_os = "linux", target_os = "android")))]
+pub(super) mod perf {
+    use std::path::PathBuf;
+
+    /// The map of symbols of this process.
+    pub(in crate::inspect) fn map_path() -> PathBuf {
+        PathBuf::from(format!("/tmp/perf-{}.map", std::process::id()))
+    }
+
+    /// The monotonic clock, in nanoseconds.
+    pub(in crate::inspect) fn now() -> u64 {
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: writes to `time`. This clock is there on every system.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+        time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+    }
+
+    /// The system's number for this thread.
+    pub(in crate::inspect) fn thread() -> u32 {
+        // SAFETY: asks for a number.
+        unsafe { libc::gettid() as u32 }
+    }
+}

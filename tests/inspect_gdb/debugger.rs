@@ -204,7 +204,8 @@ fn gdb_stops_in_a_trace_by_name_and_shows_its_callers() {
     let Some(gdb) = tool(&["gdb-multiarch", "gdb"]) else {
         // Past the harness, which keeps what tests print.
         let name = "gdb_stops_in_a_trace_by_name_and_shows_its_callers";
-        writeln!(std::io::stderr(), "SKIPPED: {name} (no gdb)").unwrap();
+        let skipped = format!("SKIPPED: {name} (no gdb)\n");
+        std::io::stderr().write_all(skipped.as_bytes()).unwrap();
         return;
     };
     let directory = std::env::temp_dir().join(format!("opstitch-gdb-{}", std::process::id()));

@@ -108,3 +108,16 @@ impl Raw {
         }
     }
 }
+
+#[cfg(all(feature = "perf", target_os = "linux", target_arch = "x86_64"))]
+impl Slab {
+    /// Writes a host's code over a trace that nobody runs.
+    pub(crate) fn overwrite(&self, address: u64, bytes: &[u8]) {
+        let shared = &*self.shared;
+        let start = (address - shared.region.address() as u64) as usize;
+        let mut state = shared.lock_to_change().expect("not a fork");
+        let mut writer = shared.writer(&mut state);
+        writer.fill(start..start + bytes.len(), |to| to.copy_from_slice(bytes));
+        shared.commit(&mut state, writer).expect("memory");
+    }
+}
