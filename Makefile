@@ -81,8 +81,8 @@ test-asan: ## Run the library's own tests under AddressSanitizer
 	echo "test-asan: $$cargo_asan test -p opstitch $$*"; \
 	CARGO_TARGET_DIR="$${CARGO_TARGET_DIR:-target}/asan" \
 	RUSTFLAGS="$${RUSTFLAGS:-} -Zsanitizer=address -Cforce-frame-pointers=yes" \
-	OPSTITCH_ASAN=1 \
-	    $$cargo_asan test $(CARGO_FLAGS) -p opstitch --target "$$host" "$$@"
+	OPSTITCH_ASAN=1 CARGO_PROFILE_DEV_DEBUG=line-tables-only \
+	    $$cargo_asan test $(CARGO_FLAGS) --no-fail-fast -p opstitch --target "$$host" "$$@"
 
 # Left out is every tests/NAME.rs or examples/NAME.rs (or NAME/main.rs) with `// native: skip (REASON)`.
 test-native: ## Run the tests and examples as AArch64 code: with QEMU on x86-64 Debian

@@ -1,6 +1,7 @@
 //! Slabs where the system forbids something: another mapping is taken, or there is a typed error, and what was
 //! there before can be used further.
 // native: skip (QEMU's user emulation has no seccomp filters)
+// asan: skip (what is forbidden here, its allocator needs)
 #![cfg(target_os = "linux")]
 
 #[path = "slab/seccomp.rs"]
