@@ -204,6 +204,7 @@ export CARGO_BUILD_TARGET=$linux
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='$qemu'
 export CARGO_TARGET_DIR='$(target_dir native)'
+export CARGO_PROFILE_DEV_DEBUG=line-tables-only
 export OPSTITCH_QEMU='$qemu'
 SH
 }

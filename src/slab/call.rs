@@ -7,13 +7,23 @@
 //! points x29 at the record, so a walk along frame pointers leads through the trace to the Rust caller.
 //! Then the trace runs with
 //!
-//! - x0 to x6: the arguments; the first micro-op moves them to where the interpreter pins them;
+//! - x0 to x5: the arguments, each extended to 64 bits; the first micro-op moves them to where the
+//!   interpreter pins them;
 //! - `[sp]`: the address to go back to, which is in x30 too until the trace calls something;
-//! - x29: the frame record, for it to keep;
+//! - `sp` a multiple of 16, and x29 pointing to the frame record, for the trace to keep;
 //! - everything else undefined.
 //!
-//! It leaves with what it returns in x0 and x1 (or wherever the signature's result belongs) and the
-//! stack pointer as it was, by `ret` or by `ldr x30, [sp]` and `ret`.
+//! It leaves with what it returns where AAPCS64 6.9 puts a [`ReturnValue`] and with the stack pointer as it was,
+//! by `ret` or by `ldr x30, [sp]` and `ret`. All other registers it may have changed, but for x18, which
+//! belongs to the platform, and the control bits of FPCR. (Whoever changes x29 breaks the chain
+//! meanwhile.)
+//!
+//! # Which exit was taken
+//!
+//! An exit is a short sequence of micro-ops, so it says itself who it is: by the number that it returns.
+//! [`ExitTaken`] is that number, in x0, and an operand of the exit, in x1: two registers, no memory. Exits
+//! that have more to say write it to memory that an argument points to, or return a type of the
+//! interpreter's own.
 //!
 //! The shim describes its frame to unwinders, and traces keep it, so a backtrace that knows of the slab
 //! (feature `unwind`, `Slab::register_frames`) leads through a trace to the caller of the shim.
@@ -64,7 +74,72 @@ unsafe impl<T> Argument for *const T {
     }
 }
 
-/// The signature of an entry: `extern "C" fn` of up to six [`Argument`]s.
+// SAFETY: a pointer that is not null is its address.
+unsafe impl<T> Argument for std::ptr::NonNull<T> {
+    fn word(self) -> u64 {
+        self.as_ptr().word()
+    }
+}
+
+/// What a trace can return.
+///
+/// # Safety
+/// AAPCS64 6.9 says where the type is returned: it is a primitive type, `#[repr(C)]` or
+/// `#[repr(transparent)]`. (Up to 16 bytes of integers and pointers are in x0 and x1, up to four
+/// floating-point numbers of one type in d0 to d3; for what is larger, x8 points to memory.)
+///
+/// ```
+/// use opstitch::slab::ReturnValue;
+///
+/// /// Where the interpreter goes on, and with what.
+/// #[repr(C)]
+/// struct Left {
+///     pc: u32,
+///     depth: u32,
+///     top: *mut u8,
+/// }
+///
+/// // SAFETY: 16 bytes of integers and pointers, `#[repr(C)]`: x0 has `pc` and `depth`, x1 has `top`.
+/// unsafe impl ReturnValue for Left {}
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a trace cannot return `{Self}`",
+    note = "implement `ReturnValue` for a `#[repr(C)]` type of your own, or return `ExitTaken`"
+)]
+pub unsafe trait ReturnValue {}
+
+macro_rules! return_values {
+    ($($type:ty)*) => {$(
+        // SAFETY: a primitive type.
+        unsafe impl ReturnValue for $type {}
+    )*};
+}
+
+return_values!(() u8 u16 u32 u64 usize i8 i16 i32 i64 isize bool f32 f64 ExitTaken);
+
+// SAFETY: a thin pointer is an integer to AAPCS64.
+unsafe impl<T> ReturnValue for *mut T {}
+// SAFETY: as above.
+unsafe impl<T> ReturnValue for *const T {}
+
+/// The exit that a trace was left through: what it has in x0 and x1 at its end.
+///
+/// ```
+/// opstitch::uops! {
+///     /// Leaves the trace through exit `number`, because of what is in `x9`.
+///     op Leave(number: u16) { ; mov x1, x9 ; movz x0, number ; ret }
+/// }
+/// ```
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ExitTaken {
+    /// Which it was (x0): the number that the exit's code returns.
+    pub exit: u64,
+    /// An operand of it (x1); whatever was in there, if the exit's code does not say.
+    pub operand: u64,
+}
+
+/// The signature of an entry: `extern "C" fn` of up to six [`Argument`]s to a [`ReturnValue`].
 pub trait EntryFn {}
 
 /// A trace with a signature: safe to hold, unsafe to call.
@@ -101,16 +176,16 @@ impl<'t, F> Entry<'t, F> {
 
 macro_rules! entries {
     ($($name:ident: $type:ident),*) => {
-        impl<$($type: Argument,)* R> EntryFn for extern "C" fn($($type),*) -> R {}
+        impl<$($type: Argument,)* R: ReturnValue> EntryFn for extern "C" fn($($type),*) -> R {}
 
         #[cfg(target_arch = "aarch64")]
-        impl<$($type: Argument,)* R> Entry<'_, extern "C" fn($($type),*) -> R> {
+        impl<$($type: Argument,)* R: ReturnValue> Entry<'_, extern "C" fn($($type),*) -> R> {
             /// Runs the trace, on AArch64.
             ///
             /// # Safety
             /// - The trace, and every trace that its exits are linked to, does what its micro-ops' author
             ///   says with these arguments: reads and writes only memory that it may, keeps the stack
-            ///   balanced, and returns a valid `R` where the AAPCS64 puts it.
+            ///   balanced and the control bits of FPCR as they were, and returns a valid `R` where AAPCS64 puts it.
             /// - `pin` is a pin of the trace's slab, held until the call returns.
             /// - Functions that the trace calls do not unwind.
             /// - If frames are registered (`Slab::register_frames`), x29 is in the trace what it was at its
@@ -141,12 +216,20 @@ entries!(a: A, b: B, c: C, d: D, e: E);
 entries!(a: A, b: B, c: C, d: D, e: E, f: G);
 
 #[cfg(target_arch = "aarch64")]
-mod native {
+pub(super) mod native {
     use std::arch::naked_asm;
 
     /// Runs the code at x7 with all callee-saved registers saved. See the module's documentation.
+    ///
+    /// | from x29 | what                                            |
+    /// |----------|-------------------------------------------------|
+    /// | -16      | the address to go back to (and 8 bytes of none) |
+    /// | 0        | x29 and x30 of the caller: the frame record     |
+    /// | 16       | x19 to x28                                      |
+    /// | 96       | d8 to d15                                       |
+    /// | 160      | the caller's stack                              |
     #[unsafe(naked)]
-    pub(super) extern "C" fn enter() {
+    pub(in crate::slab) extern "C" fn enter() {
         naked_asm!(
             ".cfi_startproc",
             ".cfi_remember_state",

@@ -64,7 +64,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use batch::{Batch, Pending};
-pub use call::{Argument, Entry, EntryFn};
+pub use call::{Argument, Entry, EntryFn, ExitTaken, ReturnValue};
 pub use error::{Mapping, SlabError};
 pub use install::TraceId;
 pub use installed::{InstalledTrace, Literal};

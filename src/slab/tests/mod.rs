@@ -2,6 +2,8 @@
 
 #[cfg(all(target_arch = "aarch64", target_os = "linux"))]
 mod cache;
+#[cfg(target_arch = "aarch64")]
+mod entry;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod fire;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -11,7 +13,9 @@ mod trampolines;
 use super::install::{TraceState, Written, sites};
 use super::{InstalledTrace, Slab, SlabError};
 use crate::link::Statistics;
-use crate::op::operand::{Exit, Handle, MutLiteral};
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use crate::op::operand::MutLiteral;
+use crate::op::operand::{Exit, Handle};
 
 /// Numbers that are the same in every run (xorshift64*).
 #[derive(Debug)]
@@ -44,6 +48,7 @@ fn exit(index: u32) -> Exit {
     Exit(Handle { tag: TAG, index })
 }
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 fn literal(index: u32) -> MutLiteral {
     MutLiteral(Handle { tag: TAG, index })
 }
