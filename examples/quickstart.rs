@@ -5,30 +5,24 @@
 //! every decision has become a guard. A guard that fails leaves the trace through a side exit, and the
 //! exit says at which instruction the machine goes on interpreting.
 
-use std::collections::HashMap;
-use std::error::Error;
-use std::io::Write;
+use std::{collections::HashMap, error::Error, io::Write};
 
+#[cfg(not(target_arch = "aarch64"))]
+use opstitch::LinkedTrace as Code;
+use opstitch::TraceBuilder;
 use opstitch::inspect::Symbols;
-use opstitch::{LinkedTrace, TraceBuilder};
+#[cfg(target_arch = "aarch64")]
+use opstitch::slab::{InstalledTrace as Code, Slab};
 
 /// What the machine can do. It has a stack of unsigned integers, and two locals.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Code {
-    Push(u64),
-    Load(u64),
-    Store(u64),
-    Add,
-    Less,
-    JumpIfNot(usize),
-    Jump(usize),
-    Halt,
-}
-use Code::{Add, Halt, Jump, JumpIfNot, Less, Load, Push, Store};
+#[rustfmt::skip]
+enum Instruction { Push(u64), Load(u64), Store(u64), Add, Less, JumpIfNot(usize), Jump(usize), Halt }
+use Instruction::{Add, Halt, Jump, JumpIfNot, Less, Load, Push, Store};
 
 /// Adds up the numbers below 1,000, and starts over at 0 whenever the total exceeds 100,000.
 #[rustfmt::skip]
-const PROGRAM: [Code; 24] = [
+const PROGRAM: [Instruction; 24] = [
     /*  0 */ Push(0), Store(TOTAL), Push(0), Store(I),
     /*  4 */ Load(I), Push(1000), Less, JumpIfNot(23),
     /*  8 */ Load(TOTAL), Load(I), Add, Store(TOTAL),
@@ -46,6 +40,8 @@ pub mod uop {
         /// The registers that a trace keeps its state in. `stack` points past the topmost value.
         registers { stack: x19, locals: x20 }
 
+        /// Enters the trace: its arguments are the stack and the locals.
+        op Enter { ; mov stack, x0 ; mov locals, x1 }
         /// Pushes a constant.
         op Push(value: literal) { ; ldr x9, =>value ; str x9, [stack], #8 }
         /// Pushes a local.
@@ -66,8 +62,9 @@ pub mod uop {
 }
 
 /// Makes a trace of a pass through a loop: of its instructions, and where each of them went on.
-fn stitch(path: &[(usize, usize)]) -> Result<LinkedTrace, opstitch::Error> {
+fn stitch(path: &[(usize, usize)]) -> Result<TraceBuilder, opstitch::Error> {
     let mut builder = TraceBuilder::new();
+    builder.push(uop::Enter)?;
     let top = builder.bind_new()?;
     for &(pc, next) in path {
         match PROGRAM[pc] {
@@ -88,7 +85,7 @@ fn stitch(path: &[(usize, usize)]) -> Result<LinkedTrace, opstitch::Error> {
         }
     }
     builder.jump(top)?;
-    builder.finish()?.link(0x1_0000)
+    Ok(builder)
 }
 
 #[derive(Default)]
@@ -125,52 +122,58 @@ impl Machine {
 
     /// Runs a trace, and returns where to go on. The stack is empty where this program's loop begins
     /// and where its guards fail, so only the locals go in and out.
-    #[cfg(not(target_arch = "aarch64"))]
-    fn run(&mut self, trace: &LinkedTrace, _pc: usize) -> Result<usize, Box<dyn Error>> {
-        let mut emulator = opstitch_emulator::Emulator::new()?;
-        emulator.load(trace)?;
-        let locals = emulator.allocate_bytes(&self.locals.map(u64::to_le_bytes).concat())?;
-        let stack = emulator.allocate(8 * 2)?;
-        emulator.set_x(19, stack)?;
-        emulator.set_x(20, locals)?;
-        let outcome = emulator.run(trace.address(), 1_000_000)?;
-        self.locals = [emulator.read_u64(locals)?, emulator.read_u64(locals + 8)?];
-        self.executed += outcome.executed.total();
-        self.left_for.push(emulator.x(0)? as usize);
-        Ok(emulator.x(0)? as usize)
+    #[cfg(target_arch = "aarch64")]
+    fn run(&mut self, trace: &Code) -> Result<u64, Box<dyn Error>> {
+        let entry = trace.entry::<extern "C" fn(*mut u64, *mut u64) -> u64>();
+        let (pin, mut stack) = (trace.slab().pin(), [0; 2]);
+        // SAFETY: the micro-ops need no more of the stack and the locals, and return a number.
+        Ok(unsafe { entry.call(&pin, stack.as_mut_ptr(), self.locals.as_mut_ptr()) })
     }
 
-    /// Here it does not run the trace yet, and goes on interpreting.
-    #[cfg(target_arch = "aarch64")]
-    fn run(&mut self, _trace: &LinkedTrace, pc: usize) -> Result<usize, Box<dyn Error>> {
-        Ok(pc)
+    /// The same with an emulator, which counts the instructions.
+    #[cfg(not(target_arch = "aarch64"))]
+    fn run(&mut self, trace: &Code) -> Result<u64, Box<dyn Error>> {
+        let mut emulator = opstitch_emulator::Emulator::new()?;
+        emulator.load(trace)?;
+        let stack = emulator.allocate(8 * 2)?;
+        let locals = emulator.allocate_bytes(&self.locals.map(u64::to_le_bytes).concat())?;
+        emulator.set_x(0, stack)?;
+        emulator.set_x(1, locals)?;
+        self.executed += emulator.run(trace.address(), 1_000_000)?.executed.total();
+        self.locals = [emulator.read_u64(locals)?, emulator.read_u64(locals + 8)?];
+        Ok(emulator.x(0)?)
     }
 }
 
 /// Interprets the program, and stitches its hot loops if `tracing`.
 fn interpret(tracing: bool, out: &mut dyn Write) -> Result<Machine, Box<dyn Error>> {
+    #[cfg(target_arch = "aarch64")]
+    let slab = Slab::new(1 << 16)?;
     let mut machine = Machine::default();
-    let (mut jumps, mut traces) = ([0; PROGRAM.len()], HashMap::new());
+    let (mut pc, mut jumps, mut traces) = (0, [0; PROGRAM.len()], HashMap::new());
     let mut recording: Option<Vec<(usize, usize)>> = None;
-    let mut pc = 0;
     while PROGRAM[pc] != Halt {
         let next = machine.step(pc);
         recording.iter_mut().for_each(|path| path.push((pc, next)));
-        let backwards = next < pc;
-        pc = next;
+        let backwards = next < std::mem::replace(&mut pc, next);
         if !tracing || !backwards {
             continue;
         }
         if let Some(path) = recording.take() {
-            let trace = stitch(&path)?;
-            writeln!(out, "{}", trace.listing(&Symbols::new()))?;
-            traces.insert(pc, trace);
+            let mut builder = stitch(&path)?;
+            let trace = builder.finish()?;
+            let code = trace.link(0x1_0000)?;
+            writeln!(out, "{}", code.listing(&Symbols::new()))?;
+            #[cfg(target_arch = "aarch64")] // here it can be run, wherever there is room for it
+            let code = slab.install(&trace)?;
+            traces.insert(pc, code);
         }
         jumps[pc] += 1;
-        match traces.get(&pc) {
-            Some(trace) => pc = machine.run(trace, pc)?,
-            None if jumps[pc] == 10 => recording = Some(Vec::new()),
-            None => {}
+        if let Some(trace) = traces.get(&pc) {
+            pc = machine.run(trace)? as usize;
+            machine.left_for.push(pc);
+        } else if jumps[pc] == 10 {
+            recording = Some(Vec::new());
         }
     }
     Ok(machine)
@@ -179,14 +182,13 @@ fn interpret(tracing: bool, out: &mut dyn Write) -> Result<Machine, Box<dyn Erro
 /// Interprets the program without traces, then with them, and compares the results.
 pub fn run(out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
     let (plain, traced) = (interpret(false, out)?, interpret(true, out)?);
-    let (total, steps) = (plain.locals[TOTAL as usize], plain.steps);
-    writeln!(out, "interpreted:    {total}, in {steps} steps")?;
-    let (total, steps) = (traced.locals[TOTAL as usize], traced.steps);
-    writeln!(out, "with the trace: {total}, in {steps} steps")?;
-    let (executed, left_for) = (traced.executed, traced.left_for);
-    writeln!(out, "and {executed} instructions; left for {left_for:?}")?;
-    if cfg!(target_arch = "aarch64") {
-        writeln!(out, "(on AArch64 it does not run the trace yet)")?;
+    for (how, machine) in [("interpreted:    ", &plain), ("with the trace: ", &traced)] {
+        let (total, steps) = (machine.locals[TOTAL as usize], machine.steps);
+        writeln!(out, "{how}{total}, in {steps} steps")?;
+    }
+    writeln!(out, "which was left for {:?}", traced.left_for)?;
+    if cfg!(not(target_arch = "aarch64")) {
+        writeln!(out, "after {} instructions", traced.executed)?;
     }
     assert_eq!(plain.locals, traced.locals, "one program, one result");
     Ok(())

@@ -6,24 +6,31 @@
 //! - `uops.rs`: the micro-ops.
 //! - `trace.rs`: which of them the trace consists of, and how it is stitched.
 //! - `objects.rs`, `runtime.rs`: what they find in memory, and what they call.
-//! - `machine.rs`, `emulated.rs`: what runs the trace.
+//! - `machine.rs`, `native.rs`, `emulated.rs`: what runs the trace.
 //! - `cases.rs`: what happens when the loop does not go as expected.
 
-#[cfg(not(target_arch = "aarch64"))]
 pub mod cases;
 #[cfg(not(target_arch = "aarch64"))]
 pub mod emulated;
 pub mod machine;
+#[cfg(target_arch = "aarch64")]
+pub mod native;
 pub mod objects;
 pub mod runtime;
 pub mod trace;
 pub mod uops;
 
+#[cfg(not(target_arch = "aarch64"))]
+pub use emulated as host;
+#[cfg(target_arch = "aarch64")]
+pub use native as host;
+
 use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
-use machine::{FAR, FUNCTIONS, MEMORY, NEAR};
+use host::Host;
+use machine::{FUNCTIONS, Layout, MEMORY};
 use objects::World;
 use opstitch::inspect::Symbols;
 use opstitch::{FallThrough, LinkedTrace, Options, Statistics, TraceBuilder};
@@ -34,29 +41,12 @@ const USAGE: &str = "usage: cpython_loop [--n NUMBER] [--list]
   --n NUMBER  how many numbers to add up, 1 to 1000000000; 100000 unless given
   --list      print the trace, instruction by instruction";
 
-/// A way to lay the trace out and to link it.
-struct Layout {
-    name: &'static str,
-    fall_through: FallThrough,
-    address: u64,
-}
-
-const LAYOUTS: [Layout; 3] = [
-    Layout {
-        name: "far",
-        fall_through: FallThrough::Nop,
-        address: FAR,
-    },
-    Layout {
-        name: "near",
-        fall_through: FallThrough::Nop,
-        address: NEAR,
-    },
-    Layout {
-        name: "near, elided",
-        fall_through: FallThrough::Elide,
-        address: NEAR,
-    },
+/// The first is the one that is listed, and run in every case.
+#[rustfmt::skip]
+pub const LAYOUTS: [Layout; 3] = [
+    Layout { name: "far", fall_through: FallThrough::Nop, near: false },
+    Layout { name: "near", fall_through: FallThrough::Nop, near: true },
+    Layout { name: "near, elided", fall_through: FallThrough::Elide, near: true },
 ];
 
 /// Stitches and links the trace, runs it, and prints what it did.
@@ -71,12 +61,12 @@ pub fn run(arguments: &[String], out: &mut dyn Write) -> Result<(), Box<dyn Erro
         }
     }
 
-    let world = World::at(MEMORY);
+    // What is listed and measured is the same on every host, so it has addresses of its own.
+    let world = World::at(MEMORY, FUNCTIONS);
     let mut traces = Vec::new();
     for layout in &LAYOUTS {
-        let options = Options::new().fall_through(layout.fall_through);
-        let mut builder = TraceBuilder::with_options(options);
-        traces.push(trace::stitch(&mut builder, &world)?.link(layout.address)?);
+        let trace = &mut builder(layout);
+        traces.push(trace::stitch(trace, &world)?.link(layout.address())?);
     }
     if list {
         let symbols = symbols(&world);
@@ -84,7 +74,11 @@ pub fn run(arguments: &[String], out: &mut dyn Write) -> Result<(), Box<dyn Erro
     }
     writeln!(out, "for i in range({n}): total += i\n")?;
     sizes(&traces, out)?;
-    runs(&traces, &world, n, out)
+    runs(n, out)
+}
+
+fn builder(layout: &Layout) -> TraceBuilder {
+    TraceBuilder::with_options(Options::new().fall_through(layout.fall_through))
 }
 
 fn number(argument: Option<&String>) -> Option<i64> {
@@ -94,7 +88,7 @@ fn number(argument: Option<&String>) -> Option<i64> {
 
 fn symbols(world: &World) -> Symbols {
     let mut symbols = Symbols::new();
-    for (address, (name, _)) in FUNCTIONS.into_iter().zip(Runtime::FUNCTIONS) {
+    for (address, (name, _)) in world.functions.into_iter().zip(Runtime::FUNCTIONS) {
         symbols.insert(name, address);
     }
     symbols.insert("PyRangeIter_Type", world.range_iterator_type);
@@ -133,29 +127,29 @@ fn line(
 }
 
 /// Runs the loop in each layout, and then every case.
-#[cfg(not(target_arch = "aarch64"))]
-fn runs(
-    traces: &[LinkedTrace],
-    world: &World,
-    n: i64,
-    out: &mut dyn Write,
-) -> Result<(), Box<dyn Error>> {
-    let mut instructions = Vec::new();
-    for trace in traces {
-        let left = cases::count(trace, *world, n)?;
-        instructions.push(left.instructions as f64 / n as f64);
+fn runs(n: i64, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
+    let host = Host::new()?;
+    let (world, mut codes, mut counts) = (host.world(), Vec::new(), Vec::new());
+    for layout in &LAYOUTS {
+        let code = host.publish(&trace::stitch(&mut builder(layout), &world)?, layout)?;
+        counts.push(cases::count(&host, &code, n)?.instructions);
+        codes.push(code);
     }
-    let instructions = instructions.iter().map(|count| format!("{count:.1}"));
-    line(out, "instructions / iteration", instructions)?;
-    writeln!(
-        out,
-        "\ntotal = {}, as plain Rust has it",
-        (0..n).sum::<i64>()
-    )?;
+    // Only the emulator counts.
+    if let [Some(_), ..] = counts[..] {
+        let rounds = counts
+            .iter()
+            .flatten()
+            .map(|&count| count as f64 / n as f64);
+        let rounds = rounds.map(|instructions| format!("{instructions:.1}"));
+        line(out, "instructions / iteration", rounds)?;
+    }
+    let sum: i64 = (0..n).sum();
+    writeln!(out, "\ntotal = {sum}, as plain Rust has it")?;
     writeln!(out, "\nAnd when")?;
     for case in &cases::CASES {
-        let left = cases::run(case, &traces[0], *world)?;
-        let exit = trace::exits(world)[left.exit].to_string();
+        let left = cases::run(case, &host, &codes[0])?;
+        let exit = trace::exits(&world)[left.exit].to_string();
         let exit = exit.split(' ').next().unwrap_or_default();
         let (to, _) = trace::WAYS[left.exit];
         let by = cases::taken_by(&left);
@@ -163,15 +157,6 @@ fn runs(
         writeln!(out, "      exit {} by {by}: {exit} to {to:?}", left.exit)?;
     }
     Ok(())
-}
-
-/// Here the trace is not run yet.
-#[cfg(target_arch = "aarch64")]
-fn runs(_: &[LinkedTrace], _: &World, _: i64, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
-    Ok(writeln!(
-        out,
-        "\n(on AArch64 the example does not run the trace yet)"
-    )?)
 }
 
 fn main() -> ExitCode {

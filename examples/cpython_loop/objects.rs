@@ -76,6 +76,8 @@ pub struct World {
     pub code: u64,
     pub frame: u64,
     pub iterator: u64,
+    /// The functions of the runtime, in the order of `Runtime::FUNCTIONS`.
+    pub functions: [u64; 4],
     /// Where the next object goes.
     free: u64,
 }
@@ -84,8 +86,8 @@ impl World {
     /// How many bytes of memory it needs.
     pub const LEN: usize = 4096;
 
-    /// Everything has its place from `start` on.
-    pub fn at(start: u64) -> World {
+    /// Everything has its place from `start` on, the runtime's functions apart.
+    pub fn at(start: u64, functions: [u64; 4]) -> World {
         World {
             start,
             range_iterator_type: start,
@@ -97,6 +99,7 @@ impl World {
             code: start + 0x60,
             frame: start + 0x100,
             iterator: start + 0x180,
+            functions,
             free: start + 0x200,
         }
     }

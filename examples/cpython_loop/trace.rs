@@ -2,7 +2,6 @@
 
 use opstitch::{Error, Exit, Label, Target, Trace, TraceBuilder};
 
-use super::machine::FUNCTIONS;
 use super::objects::{Bytecode, World};
 use super::uops::*;
 
@@ -45,7 +44,7 @@ pub fn exits(world: &World) -> [Op; WAYS.len()] {
 /// The micro-ops. The loop's top is in front of the second.
 #[rustfmt::skip]
 pub fn micro_ops(world: &World, exits: &[Exit], top: Label) -> Result<[Op; 23], Error> {
-    let [handle_pending, from_long, dealloc, exact_dealloc] = FUNCTIONS;
+    let [handle_pending, from_long, dealloc, exact_dealloc] = world.functions;
     let instr_ptr = |at: Bytecode| world.code + at as u64;
     Ok([
         _START_EXECUTOR { this: world.executor, invalid: exits[0] }.into(),
