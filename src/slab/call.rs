@@ -18,15 +18,15 @@
 //! belongs to the platform, and the control bits of FPCR. (Whoever changes x29 breaks the chain
 //! meanwhile.)
 //!
+//! The shim describes its frame to unwinders, and traces keep it, so a backtrace that knows of the slab
+//! (feature `unwind`, `Slab::register_frames`) leads through a trace to the caller of the shim.
+//!
 //! # Which exit was taken
 //!
 //! An exit is a short sequence of micro-ops, so it says itself who it is: by the number that it returns.
 //! [`ExitTaken`] is that number, in x0, and an operand of the exit, in x1: two registers, no memory. Exits
 //! that have more to say write it to memory that an argument points to, or return a type of the
 //! interpreter's own.
-//!
-//! The shim describes its frame to unwinders, and traces keep it, so a backtrace that knows of the slab
-//! (feature `unwind`, `Slab::register_frames`) leads through a trace to the caller of the shim.
 //!
 //! # Panics
 //!
