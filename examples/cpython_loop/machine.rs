@@ -43,11 +43,7 @@ pub struct Layout {
 impl Layout {
     /// An address for the trace, if the functions are at [`FUNCTIONS`].
     pub fn address(&self) -> u64 {
-        if self.near {
-            0x5555_5800_0000
-        } else {
-            0x7fff_e000_0000
-        }
+        if self.near { NEAR } else { FAR }
     }
 }
 
@@ -61,3 +57,8 @@ pub const FUNCTIONS: [u64; 4] = [
     0x5555_5564_9f10,
     0x5555_5567_bb08,
 ];
+
+/// An address from where `bl` reaches them.
+pub const NEAR: u64 = 0x5555_5800_0000;
+/// An address from where it does not.
+pub const FAR: u64 = 0x7fff_e000_0000;
