@@ -166,12 +166,15 @@ fn set(block: &Block, declared: &Declared, drafts: &[Draft], shared: &Shared) ->
         const NAMES: [(::core::primitive::u16, ::core::primitive::u8); #count] = [#(#names),*];
         const TOTALS: p::Totals = p::totals(BAKED);
         #check
-        static TEMPLATES: [p::Template; #count] = p::templates(BAKED, &NAMES);
-        static WORDS: [::core::primitive::u32; TOTALS.words] = p::words(BAKED);
-        static HOLES: [p::Hole; TOTALS.holes] = p::holes(BAKED);
-        static REFERENCES: [p::Reference; TOTALS.references] = p::references(BAKED);
-        static TABLES: [::core::primitive::u32; TOTALS.tables] = p::tables(BAKED);
-        static SET: p::MicroOpSet = p::MicroOpSet {
+        const TEMPLATES: [p::Template; #count] = p::templates(BAKED, &NAMES);
+        const WORDS: [::core::primitive::u32; TOTALS.words] = p::words(BAKED);
+        const HOLES: [p::Hole; TOTALS.holes] = p::holes(BAKED);
+        const REFERENCES: [p::Reference; TOTALS.references] = p::references(BAKED);
+        const TABLES: [::core::primitive::u32; TOTALS.tables] = p::tables(BAKED);
+        // The constant is for the compiler, which looks through it in whatever crate a micro-op is pushed; the
+        // static is the set that all see at one address.
+        static SET: p::MicroOpSet = DATA;
+        const DATA: p::MicroOpSet = p::MicroOpSet {
             templates: &TEMPLATES,
             words: &WORDS,
             holes: &HOLES,

@@ -105,9 +105,9 @@ pub(crate) fn implementations(
     let Block {
         name, visibility, ..
     } = block;
-    let set_value = match set {
-        Some(_) => quote!(&SET),
-        None => quote!(::core::unreachable!()),
+    let (set_value, data) = match set {
+        Some(_) => (quote!(&SET), quote!(DATA)),
+        None => (quote!(::core::unreachable!()), quote!(p::MicroOpSet::EMPTY)),
     };
     let most = ops.iter().map(Vec::len).max().unwrap_or(0);
     let mut items = TokenStream::new();
@@ -135,6 +135,7 @@ pub(crate) fn implementations(
         items.extend(quote! {
             impl ::opstitch::MicroOp for #op_name {
                 type Operands = [::core::primitive::u64; #count];
+                const DATA: p::MicroOpSet = #data;
                 #[inline]
                 fn set(&self) -> &'static ::opstitch::MicroOpSet { #set_value }
                 #[inline]
@@ -171,6 +172,7 @@ pub(crate) fn implementations(
             }
             impl ::opstitch::MicroOp for #name {
                 type Operands = [::core::primitive::u64; #most];
+                const DATA: p::MicroOpSet = #data;
                 #[inline]
                 fn set(&self) -> &'static ::opstitch::MicroOpSet { #set_value }
                 #[inline]

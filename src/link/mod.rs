@@ -43,7 +43,7 @@ use crate::asm::{BR_X16, LDR_X16_LITERAL, UDF, WORD};
 use crate::error::Error;
 use crate::op::operand::Target;
 use crate::trace::Trace;
-use crate::trace::state::Note;
+use crate::trace::state::CallSite;
 
 /// What a trace's address must be a multiple of, in bytes. See invariant 1.
 pub(crate) const ALIGNMENT: u64 = 8;
@@ -146,13 +146,18 @@ impl Plan {
                 length,
             });
         }
-        let reach = i64::from(trace.jump_reach());
-        let mut distances = trace.calls().iter().map(|call| self.distance(call));
-        if let Some(distance) = distances.find(|distance| !(-reach..reach).contains(distance)) {
-            return Err(Error::TraceTooLong {
-                distance: distance.unsigned_abs(),
-                reach: reach as u32,
-            });
+        // A way in reach from everywhere needs no look at its calls; the others, with a reach made small, do.
+        let words = self.trampolines;
+        let mut ways = self.ways.iter().map(|way| i128::from(way.distance));
+        if !ways.all(|distance| in_reach(distance, words, trace.jump_reach())) {
+            let reach = i64::from(trace.jump_reach());
+            let mut distances = trace.calls().iter().map(|call| self.distance(call));
+            if let Some(distance) = distances.find(|distance| !(-reach..reach).contains(distance)) {
+                return Err(Error::TraceTooLong {
+                    distance: distance.unsigned_abs(),
+                    reach: reach as u32,
+                });
+            }
         }
         // A trampoline is what it is, whatever reach the options give to the literal loads of micro-ops.
         let (at, reach) = (u64::from(self.trampolines), Field::Imm19.reach());
@@ -169,8 +174,8 @@ impl Plan {
     }
 
     /// How far a call's destination lies from it, in bytes.
-    fn distance(&self, call: &Note) -> i64 {
-        self.ways[call.number() as usize].distance - i64::from(call.at) * 4
+    fn distance(&self, call: &CallSite) -> i64 {
+        self.ways[call.number as usize].distance - i64::from(call.at) * 4
     }
 
     /// Writes the trace. `to` is as long as the plan says.

@@ -145,7 +145,7 @@ impl Op {
     pub(crate) fn patch(self, holes: &[Hole], values: &[u64], code: &mut [u32]) {
         for hole in holes {
             let value = values[usize::from(hole.operand)];
-            code[usize::from(hole.word)] ^= self.set.fill(hole, value);
+            code[usize::from(hole.word)] ^= self.set.fill(self.set, hole, value);
         }
     }
 }
@@ -158,22 +158,21 @@ impl MicroOpSet {
         value.wrapping_sub(range.min) <= range.span && !(hole.is_reg & (value == PLATFORM_REGISTER))
     }
 
-    /// The bits that an operand's value puts into a hole of its word.
+    /// The bits that an operand's value puts into a hole of its word. `tables` is the set whose tables are
+    /// looked into: the same, where the compiler need not know it.
     #[inline]
-    pub(crate) fn fill(&self, hole: &Hole, mut value: u64) -> u32 {
-        if hole.map != Map::IDENTITY {
-            value = self.mapped(hole, value);
-        }
+    pub(crate) fn fill(&self, tables: &MicroOpSet, hole: &Hole, value: u64) -> u32 {
+        let value = match hole.map {
+            Map::IDENTITY => value,
+            Map(map) if map & Map::TABLE == 0 => self.affines[usize::from(map)].apply(value),
+            Map(map) => tables.look_up(map & !Map::TABLE, hole.range, value),
+        };
         patch(*hole, value)
     }
 
     #[inline(never)]
-    fn mapped(&self, hole: &Hole, value: u64) -> u64 {
-        if hole.map.0 & Map::TABLE == 0 {
-            return self.affines[usize::from(hole.map.0)].apply(value);
-        }
-        let min = self.ranges[usize::from(hole.range)].min;
-        let start = usize::from(hole.map.0 & !Map::TABLE);
-        self.tables[start + value.wrapping_sub(min) as usize].into()
+    fn look_up(&self, table: u16, range: u16, value: u64) -> u64 {
+        let min = self.ranges[usize::from(range)].min;
+        self.tables[usize::from(table) + value.wrapping_sub(min) as usize].into()
     }
 }

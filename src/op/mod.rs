@@ -22,6 +22,10 @@ pub trait MicroOp {
     #[doc(hidden)]
     type Operands: AsMut<[u64]>;
 
+    /// What [`set`](MicroOp::set) holds, for the compiler to look into; or nothing.
+    #[doc(hidden)]
+    const DATA: MicroOpSet = MicroOpSet::EMPTY;
+
     /// The set the micro-op belongs to.
     fn set(&self) -> &'static MicroOpSet;
 
@@ -45,6 +49,8 @@ pub trait MicroOp {
 
 impl<M: MicroOp> MicroOp for &M {
     type Operands = M::Operands;
+
+    const DATA: MicroOpSet = M::DATA;
 
     fn set(&self) -> &'static MicroOpSet {
         M::set(self)

@@ -217,6 +217,20 @@ pub struct MicroOpSet {
 }
 
 impl MicroOpSet {
+    /// The set of a block with errors.
+    #[doc(hidden)]
+    pub const EMPTY: MicroOpSet = MicroOpSet {
+        templates: &[],
+        words: &[],
+        holes: &[],
+        references: &[],
+        operands: &[],
+        ranges: &[],
+        affines: &[],
+        tables: &[],
+        names: "",
+    };
+
     /// How many micro-ops there are.
     pub const fn len(&self) -> usize {
         self.templates.len()

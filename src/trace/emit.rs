@@ -4,8 +4,8 @@ use super::TraceBuilder;
 use super::island::BEFORE;
 use super::options::FallThrough;
 use super::state::{
-    ColdItem, HERE, Literal, LoadSite, Note, Open, Place, PlaceKind, Point, UNPLACED, UNWANTED,
-    is_placed,
+    Branch, CallSite, ColdItem, HERE, Literal, LoadSite, Open, Place, PlaceKind, Point, UNPLACED,
+    UNWANTED, is_placed,
 };
 use crate::asm::NOP;
 use crate::asm::branch::{self, Field};
@@ -55,6 +55,14 @@ impl Part {
             }
         }
     }
+}
+
+/// How many words lie from `at` to `target`, if that is in reach.
+#[inline]
+pub(super) fn displacement(at: u32, target: u32, reach: u32) -> Option<i64> {
+    let words = i64::from(target) - i64::from(at);
+    let reach = i64::from(reach);
+    (-reach..reach).contains(&words).then_some(words)
 }
 
 impl Op {
@@ -167,65 +175,72 @@ impl TraceBuilder {
     }
 
     /// Notes what the instruction at `at` refers to, or writes its displacement if that is known.
-    #[inline]
+    #[inline(always)]
     pub(super) fn note(&mut self, at: u32, reference: &Reference, value: u64) {
         let index = Handle::from_raw(value).index;
-        match reference.goal {
-            Goal::Call => self.calls.push(Note::call(at, Target::from_raw(value))),
-            Goal::Label => self.note_branch(at, Place::label(index), reference.field),
-            Goal::Exit => self.note_branch(at, Place::exit(index), reference.field),
-            Goal::Literal => self.load_constant(at, reference.load, value),
-            _ => self.load(at, Literal::Mutable(index)),
+        let place = match reference.goal {
+            Goal::Call => {
+                return self.calls.push(CallSite {
+                    at,
+                    number: 0,
+                    target: Target::from_raw(value).key(),
+                });
+            }
+            Goal::Literal => return self.load_constant(at, reference.load, value),
+            Goal::Label => Place::label(index),
+            Goal::Exit => Place::exit(index),
+            _ => return self.load(at, Literal::Mutable(index)),
+        };
+        let (offset, field) = (self.places.offset(place), reference.field);
+        if offset == UNPLACED {
+            self.open_branch(at, place, 0, field);
+        } else {
+            self.note_placed(at, place, offset, field);
         }
     }
 
-    /// Lets the branch at `at` lead to a label or an exit.
+    /// Lets the branch at `at` lead to a label or an exit about which more is known than that it has no place so
+    /// far: where it lies, or that nothing led to it.
     #[inline(never)]
-    fn note_branch(&mut self, at: u32, place: Place, field: Field) {
-        let mut offset = self.places.offset(place);
+    fn note_placed(&mut self, at: u32, place: Place, mut offset: u32, field: Field) {
         if offset == UNWANTED {
             offset = self.want_place(place);
         }
         if !is_placed(offset) || !self.write_branch(at, offset, field) {
-            self.open_branch(Note::branch(at, place, 0, field), field);
+            self.open_branch(at, place, 0, field);
         }
     }
 
     /// Lets the branch at `at` lead to what lies `inner` words behind `place`: now, or noted for later.
     pub(super) fn refer(&mut self, at: u32, place: Place, inner: u16, field: Field) {
-        let branch = Note::branch(at, place, inner, field);
-        if !self.try_branch(branch) {
-            self.open_branch(branch, field);
+        if !self.try_branch(Branch { at, place, inner }, field) {
+            self.open_branch(at, place, inner, field);
         }
     }
 
     /// Writes the displacement of a branch, if its target is known and in reach.
-    pub(super) fn try_branch(&mut self, branch: Note) -> bool {
-        let offset = self.places.offset(branch.place());
-        let (inner, field) = (u32::from(branch.inner()), branch.field());
-        is_placed(offset) && self.write_branch(branch.at, offset + inner, field)
+    pub(super) fn try_branch(&mut self, branch: Branch, field: Field) -> bool {
+        let offset = self.places.offset(branch.place);
+        is_placed(offset) && self.write_branch(branch.at, offset + u32::from(branch.inner), field)
     }
 
     /// Writes the displacement of the branch at `at` to word `target`, if that is in reach.
-    #[inline]
-    pub(super) fn write_branch(&mut self, at: u32, target: u32, field: Field) -> bool {
-        let words = target as i32 - at as i32;
-        let reach = self.reach[field as usize] as i32;
-        if words < -reach || words >= reach {
-            return false;
+    fn write_branch(&mut self, at: u32, target: u32, field: Field) -> bool {
+        let words = displacement(at, target, self.reach[field as usize]);
+        if let Some(words) = words {
+            let word = &mut self.code[at as usize];
+            *word = field.with_displacement(*word, words);
         }
-        let word = &mut self.code[at as usize];
-        *word = field.with_displacement(*word, words.into());
-        true
+        words.is_some()
     }
 
     /// Notes a branch for later.
-    #[inline]
-    fn open_branch(&mut self, branch: Note, field: Field) {
-        self.branches.push(branch);
+    #[inline(always)]
+    fn open_branch(&mut self, at: u32, place: Place, inner: u16, field: Field) {
+        self.branches[field as usize].push(Branch { at, place, inner });
         if field != Field::Imm26 {
             self.due.pending += 1;
-            self.note_deadline(branch.at + self.reach[field as usize] - 1);
+            self.note_deadline(at + self.reach[field as usize] - 1);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Finishing a trace: cold code, the displacements that are still open, the pool.
 
-use super::emit::Part;
+use super::emit::{Part, displacement};
 use super::push::BLOCKED;
 use super::state::{
     ColdItem, ExitState, HERE, Literal, OFF_END, Open, Origin, Place, PlaceKind, PoolLoad,
@@ -17,7 +17,7 @@ struct Mark {
     code: usize,
     open: Open,
     gap: u32,
-    branches: usize,
+    branches: [usize; 3],
     calls: usize,
     loads: usize,
     due: Due,
@@ -66,7 +66,7 @@ impl TraceBuilder {
 
     /// The trace must end by going somewhere.
     fn check_end(&self) -> Result<(), Error> {
-        let Some(last) = self.last else {
+        let Some(last) = self.last_op() else {
             return Err(Error::Empty);
         };
         let off_end = match self.open {
@@ -96,7 +96,7 @@ impl TraceBuilder {
             next += 1;
         }
         for call in self.calls.iter_mut() {
-            call.set_number(self.targets.intern(call.target()));
+            call.number = self.targets.intern(call.target);
         }
         self.finish_loads();
         self.finish_branches()?;
@@ -203,11 +203,15 @@ impl TraceBuilder {
     /// Writes the displacements that are still open. Everything has its place by now; what is out of
     /// reach still, a branch backwards, gets a veneer in a last island.
     fn finish_branches(&mut self) -> Result<(), Error> {
-        if !self.write_branches(|_| true)? {
+        let mut all = true;
+        for field in [Field::Imm14, Field::Imm19] {
+            all &= self.write_branches(field)?;
+        }
+        if !all {
             self.sweep();
             self.island(u32::MAX);
-            self.write_branches(|field| field == Field::Imm26)?;
         }
+        self.write_branches(Field::Imm26)?;
         // The jumps around islands: only where the options make `b` reach less than it does.
         let reach = self.options.reach.branch_words(Field::Imm26);
         let longest = self.islands.iter().map(|island| island.end - island.start);
@@ -220,31 +224,30 @@ impl TraceBuilder {
         }
     }
 
-    /// Writes the displacements of the branches whose field is `wanted` and that are not done. Returns whether
-    /// all that an island can serve were in reach; those are left as they are.
-    fn write_branches(&mut self, wanted: impl Fn(Field) -> bool) -> Result<bool, Error> {
+    /// Writes the displacements of the branches of a class that are not done. Returns whether all were in reach;
+    /// where an island can serve the others, they are left to it.
+    #[inline]
+    fn write_branches(&mut self, field: Field) -> Result<bool, Error> {
+        let (first, reach) = (self.due.cursor(field), self.reach[field as usize]);
         let mut all = true;
-        for index in 0..self.branches.len() {
-            let branch = self.branches[index];
-            let field = branch.field();
-            if branch.is_done() || !wanted(field) {
-                continue;
-            }
-            let offset = self.places.offset(branch.place());
+        for branch in &self.branches[field as usize][first..] {
+            let offset = self.places.offset(branch.place);
             if !is_placed(offset) {
-                return Err(self.never_placed(branch.place()));
+                return Err(self.never_placed(branch.place));
             }
-            let target = offset + u32::from(branch.inner());
-            if self.write_branch(branch.at, target, field) {
+            let target = offset + u32::from(branch.inner);
+            let Some(words) = displacement(branch.at, target, reach) else {
+                if field == Field::Imm26 {
+                    return Err(Error::TraceTooLong {
+                        distance: u64::from(target.abs_diff(branch.at)) * u64::from(WORD),
+                        reach: reach * WORD,
+                    });
+                }
+                all = false;
                 continue;
-            }
-            if field == Field::Imm26 {
-                return Err(Error::TraceTooLong {
-                    distance: u64::from(target.abs_diff(branch.at)) * u64::from(WORD),
-                    reach: self.reach[field as usize] * WORD,
-                });
-            }
-            all = false;
+            };
+            let word = &mut self.code[branch.at as usize];
+            *word = field.with_displacement(*word, words);
         }
         Ok(all)
     }
@@ -253,7 +256,7 @@ impl TraceBuilder {
         match place.kind() {
             // Labels that are bound behind the last micro-op have no place; using one is an error.
             PlaceKind::Label(label) if self.places.labels().get(label) == Some(&OFF_END) => {
-                let op = self.last.map_or("?", Op::name);
+                let op = self.last_op().map_or("?", Op::name);
                 Error::FallsOffEnd { op }
             }
             PlaceKind::Label(label) => Error::LabelNeverBound {
@@ -312,7 +315,7 @@ impl TraceBuilder {
             code: self.code.len(),
             open: self.open,
             gap: self.gap,
-            branches: self.branches.len(),
+            branches: [0, 1, 2].map(|field: usize| self.branches[field].len()),
             calls: self.calls.len(),
             loads: self.loads.len(),
             due: self.due,
@@ -329,12 +332,8 @@ impl TraceBuilder {
         self.code.truncate(mark.code);
         self.open = mark.open;
         self.gap = mark.gap;
-        self.branches.truncate(mark.branches);
-        for (index, branch) in self.branches.iter_mut().enumerate() {
-            let cursor = *mark.due.clone().cursor(branch.field());
-            if index >= cursor && branch.field() != Field::Imm26 {
-                branch.set_done(false); // invariant 2
-            }
+        for (branches, len) in self.branches.iter_mut().zip(mark.branches) {
+            branches.truncate(len);
         }
         self.calls.truncate(mark.calls);
         self.loads.truncate(mark.loads);

@@ -3,7 +3,7 @@
 use super::emit::Part;
 use super::options::FallThrough;
 use super::push::BLOCKED;
-use super::state::{Island, Literal, Mutable, Note, Open, UNPLACED};
+use super::state::{Branch, Island, Literal, Mutable, Open, UNPLACED};
 use super::{Due, TraceBuilder};
 use crate::asm::branch::{self, Field};
 use crate::asm::{NOP, UDF, WORD};
@@ -109,19 +109,14 @@ impl TraceBuilder {
         let mut due = self.due;
         due.deadline = super::MAX_LEN;
         for field in [Field::Imm14, Field::Imm19] {
-            let mut cursor = *due.cursor(field);
-            while let Some(&branch) = self.branches.get(cursor) {
-                if branch.field() == field && !branch.is_done() {
-                    if !self.finish_branch(cursor, branch) {
-                        let last = branch.at + self.reach[field as usize] - 1;
-                        due.deadline = due.deadline.min(last);
-                        break;
-                    }
-                    due.pending -= 1;
+            while let Some(&branch) = self.branches[field as usize].get(due.cursor(field)) {
+                if !self.try_branch(branch, field) {
+                    let last = branch.at + self.reach[field as usize] - 1;
+                    due.deadline = due.deadline.min(last);
+                    break;
                 }
-                cursor += 1;
+                due.pass(field);
             }
-            *due.cursor(field) = cursor;
         }
         if let Some(load) = self.loads.get(due.loads) {
             let last = load.at() + self.literal_reach - 1;
@@ -129,12 +124,6 @@ impl TraceBuilder {
         }
         self.due = due;
         self.find_quick_end();
-    }
-
-    fn finish_branch(&mut self, index: usize, branch: Note) -> bool {
-        let done = self.try_branch(branch);
-        self.branches[index].set_done(done);
-        done
     }
 
     /// Emits an island for everything whose deadline comes before `horizon` and a margin of half
@@ -185,22 +174,15 @@ impl TraceBuilder {
         self.scratch_branches.clear();
         for field in [Field::Imm14, Field::Imm19] {
             let reach = self.reach[field as usize];
-            let mut cursor = *due.cursor(field);
-            while let Some(&branch) = self.branches.get(cursor) {
-                if branch.field() == field && !branch.is_done() {
-                    if branch.at + reach > horizon.saturating_add(reach / 2) {
-                        break;
-                    }
-                    if !self.finish_branch(cursor, branch) {
-                        let place = self.representative(branch.place());
-                        let note = (place, branch.inner(), cursor as u32);
-                        self.scratch_branches.push(note);
-                    }
-                    due.pending -= 1;
+            while let Some(&branch) = self.branches[field as usize].get(due.cursor(field)) {
+                if branch.at + reach > horizon.saturating_add(reach / 2) {
+                    break;
                 }
-                cursor += 1;
+                if !self.try_branch(branch, field) {
+                    self.scratch_branches.push((field, branch));
+                }
+                due.pass(field);
             }
-            *due.cursor(field) = cursor;
         }
         let reach = self.literal_reach;
         self.scratch_loads.clear();
@@ -220,15 +202,13 @@ impl TraceBuilder {
         let notes = std::mem::take(&mut self.scratch_branches);
         let first = self.code.len() as u32;
         self.veneers.clear();
-        for &(place, inner, index) in &notes {
+        for &(field, Branch { at, place, inner }) in &notes {
+            let place = self.representative(place);
             let veneer = first + self.veneers.intern(place.key(inner));
             if veneer == self.code.len() as u32 {
                 self.code.push(branch::b(0));
                 self.refer(veneer, place, inner, Field::Imm26);
             }
-            let branch = &mut self.branches[index as usize];
-            branch.set_done(true);
-            let (at, field) = (branch.at, branch.field());
             let word = &mut self.code[at as usize];
             *word = field.with_displacement(*word, i64::from(veneer) - i64::from(at));
         }
@@ -282,10 +262,22 @@ impl TraceBuilder {
 }
 
 impl Due {
-    pub(super) fn cursor(&mut self, field: Field) -> &mut usize {
+    /// The first branch of a class that is not done.
+    pub(super) fn cursor(&self, field: Field) -> usize {
         match field {
-            Field::Imm14 => &mut self.tests,
-            _ => &mut self.conditionals,
+            Field::Imm14 => self.tests,
+            Field::Imm19 => self.conditionals,
+            // These are only done by `finish`.
+            Field::Imm26 => 0,
+        }
+    }
+
+    /// Moves the cursor over a branch that is done now.
+    fn pass(&mut self, field: Field) {
+        self.pending -= 1;
+        match field {
+            Field::Imm14 => self.tests += 1,
+            _ => self.conditionals += 1,
         }
     }
 }

@@ -11,7 +11,7 @@
 //!
 //! One pass. Pushing a micro-op copies its words behind the last ones, patches the holes, and
 //! for each reference either writes the displacement (a label that lies behind, in reach) or notes it:
-//! a [`Note`], a [`LoadSite`]. Words that were written never move. Cold parts and
+//! a [`Branch`], a [`CallSite`], a [`LoadSite`]. Words that were written never move. Cold parts and
 //! exits are only noted; `finish` emits them behind the hot code by the same routine that pushed
 //! it. The layout of a finished trace is
 //!
@@ -42,7 +42,7 @@
 //! 1. *Room*: after every call, `len + 1 + pending + 1 <= deadline`, in words: a jump, the island of
 //!    everything pending, and its padding fit before the first deadline.
 //!    ([`has_room`](TraceBuilder::has_room), [`make_room`](TraceBuilder::make_room))
-//! 2. *Prefix*: no branch of a class at or behind its cursor is done.
+//! 2. *Prefix*: of each class of branches, those before the cursor are done, and no others.
 //! 3. *All or nothing*: a call that returns an error has changed nothing that can be observed. All checks
 //!    come before the end of the code moves; `finish`, which can meet an error after that, winds back.
 //! 4. *Settled*: while `open` is not `Closed`, the slot of the last micro-op is still to come, and
@@ -73,12 +73,13 @@ use crate::error::Error;
 use crate::op::MicroOp;
 use crate::op::encode::Op;
 use crate::op::operand::{Exit, Handle, Handles, Label, MutLiteral, OperandKind};
+use crate::op::template::MicroOpSet;
 pub use exits::ExitCode;
 use intern::Interner;
 use options::Options;
 use state::{
-    ColdItem, ColdPart, ExitState, HERE, Island, LoadSite, Mutable, Note, Open, Origin, Place,
-    Places, Point, PoolLoad, PoolWord, Pushed, Record, Sets, UNPLACED,
+    Branch, CallSite, ColdItem, ColdPart, ExitState, HERE, Island, LoadSite, Mutable, Open, Origin,
+    Place, Places, Point, PoolLoad, PoolWord, Pushed, Record, Sets, UNPLACED,
 };
 use tape::Tape;
 pub use view::Trace;
@@ -116,8 +117,9 @@ pub struct TraceBuilder {
     /// How many words come between the code and a micro-op that is pushed the quick way.
     gap: u32,
     binds: Vec<u32>,
-    branches: Tape<Note>,
-    calls: Tape<Note>,
+    /// By [`Field`].
+    branches: [Tape<Branch>; 3],
+    calls: Tape<CallSite>,
     loads: Tape<LoadSite>,
     due: Due,
 
@@ -137,7 +139,8 @@ pub struct TraceBuilder {
     // What was pushed, and what it became.
     sets: Sets,
     values: Vec<u64>,
-    last: Option<Op>,
+    /// The set and the number of the micro-op that was pushed last.
+    last: Option<(&'static MicroOpSet, usize)>,
     op_count: u32,
     records: Vec<Record>,
     cold_records: Vec<(Record, Origin)>,
@@ -156,7 +159,7 @@ pub struct TraceBuilder {
 
     /// The veneers, and then the literals, of the island that is being written.
     veneers: Interner,
-    scratch_branches: Vec<(Place, u16, u32)>,
+    scratch_branches: Vec<(Field, Branch)>,
     scratch_loads: Vec<(state::Literal, u32)>,
     scratch_values: Vec<u64>,
     scratch_mutables: Vec<u32>,
@@ -217,7 +220,7 @@ impl TraceBuilder {
             open: Open::Closed,
             gap: 0,
             binds: Vec::new(),
-            branches: Tape::new(),
+            branches: [Tape::new(), Tape::new(), Tape::new()],
             calls: Tape::new(),
             loads: Tape::new(),
             due: NOTHING_DUE,
@@ -271,7 +274,7 @@ impl TraceBuilder {
         self.open = Open::Closed;
         self.gap = 0;
         self.binds.clear();
-        self.branches.clear();
+        self.branches.iter_mut().for_each(Tape::clear);
         self.calls.clear();
         self.loads.clear();
         self.due = NOTHING_DUE;
@@ -374,7 +377,7 @@ impl TraceBuilder {
         let index = self.own_label("jump", label)?;
         if self.open != Open::Next || !self.binds.is_empty() {
             return Err(self
-                .last
+                .last_op()
                 .map_or(Error::Empty, |op| Error::NothingToRedirect {
                     op: op.name(),
                 }));
@@ -421,6 +424,10 @@ impl TraceBuilder {
     /// Whether no micro-op has been pushed.
     pub fn is_empty(&self) -> bool {
         self.op_count == 0
+    }
+
+    fn last_op(&self) -> Option<Op> {
+        self.last.and_then(|(set, index)| Op::new(set, index))
     }
 
     fn own_label(&self, method: &'static str, label: Label) -> Result<u32, Error> {

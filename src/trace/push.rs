@@ -57,20 +57,28 @@ impl TraceBuilder {
     #[inline(never)]
     fn push_one<M: MicroOp>(&mut self, op: &M) -> Result<(), Error> {
         let mut values = op.operands();
-        if self.push_quickly(op.set(), op.index(), values.as_mut()) {
+        let (set, index) = (op.set(), op.index());
+        if self.push_quickly(const { &M::DATA }, set, index, values.as_mut()) {
             return Ok(());
         }
-        self.push_slowly(op.set(), op.index(), values.as_mut())
+        self.push_slowly(set, index, values.as_mut())
     }
 
-    /// Pushes a micro-op if there is nothing special about it. Otherwise nothing has changed.
+    /// Pushes a micro-op if there is nothing special about it. Otherwise nothing has changed. `data` is what `set`
+    /// holds, known to the compiler.
     // Where nothing is optimized there is nothing to gain from a copy for each micro-op.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn push_quickly(&mut self, set: &'static MicroOpSet, index: usize, values: &[u64]) -> bool {
-        let Some(template) = set.templates.get(index) else {
+    fn push_quickly(
+        &mut self,
+        data: &MicroOpSet,
+        set: &'static MicroOpSet,
+        index: usize,
+        values: &[u64],
+    ) -> bool {
+        let Some(template) = data.templates.get(index) else {
             return false;
         };
-        let Some((holes, references)) = set.notes(template) else {
+        let Some((holes, references)) = data.notes(template) else {
             return false;
         };
         let start = self.code.len() as u32 + self.gap;
@@ -82,7 +90,7 @@ impl TraceBuilder {
         let Some(code) = room.and_then(<[u32]>::first_chunk_mut::<MOST>) else {
             return false;
         };
-        let from = set.words.get(template.words as usize..).unwrap_or(&[]);
+        let from = data.words.get(template.words as usize..).unwrap_or(&[]);
         let block = from.first_chunk::<BLOCK>().filter(|_| words <= BLOCK);
         if let (Some(from), Some(code)) = (block, code.first_chunk_mut::<BLOCK>()) {
             *code = *from;
@@ -94,10 +102,10 @@ impl TraceBuilder {
             let Some(&value) = values.get(usize::from(hole.operand)) else {
                 return false;
             };
-            if !set.fits(hole, value) {
+            if !data.fits(hole, value) {
                 return false;
             }
-            code[usize::from(hole.word) % MOST] ^= set.fill(hole, value);
+            code[usize::from(hole.word) % MOST] ^= data.fill(set, hole, value);
         }
         for reference in references {
             let Some(&value) = values.get(usize::from(reference.argument)) else {
@@ -109,12 +117,7 @@ impl TraceBuilder {
                 return false;
             }
         }
-        let op = Op {
-            set,
-            index: index as u16,
-            template,
-        };
-        if self.options.annotate && !self.annotate(start, op, values) {
+        if self.options.annotate && !self.annotate(start, set, index, values) {
             return false;
         }
 
@@ -132,15 +135,23 @@ impl TraceBuilder {
         };
         self.gap = self.plain_gap();
         self.op_count += 1;
-        self.last = Some(op);
+        self.last = Some((set, index));
         true
     }
 
     /// Remembers a micro-op that comes at `at`, if it can be.
     #[inline(never)]
-    fn annotate(&mut self, at: u32, op: Op, values: &[u64]) -> bool {
-        let values = values.get(..op.operand_count());
-        let (Some(set), Some(values)) = (self.sets.number(op.set), values) else {
+    fn annotate(
+        &mut self,
+        at: u32,
+        set: &'static MicroOpSet,
+        index: usize,
+        values: &[u64],
+    ) -> bool {
+        let (Some(op), Some(set)) = (Op::new(set, index), self.sets.number(set)) else {
+            return false;
+        };
+        let Some(values) = values.get(..op.operand_count()) else {
             return false;
         };
         let op = Pushed {
@@ -222,7 +233,7 @@ impl TraceBuilder {
         // For the next one, so that it can be pushed the quick way.
         self.code.reserve(1 + MOST);
         self.op_count += 1;
-        self.last = Some(op);
+        self.last = Some((set, index));
         Ok(())
     }
 

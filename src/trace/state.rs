@@ -1,8 +1,6 @@
 //! What a builder remembers of the trace it is building.
 
-use crate::asm::branch::Field;
 use crate::op::encode::Op;
-use crate::op::operand::Target;
 use crate::op::template::MicroOpSet;
 
 /// A place that code can lead to: a label, an exit, the cold part of a micro-op, or the hot part that
@@ -128,85 +126,25 @@ impl Places {
     }
 }
 
-/// A reference that is open: a branch to a place, whose displacement is written once that is known, or a
-/// call, which is written when the trace is linked. One type for both, so that pushing a micro-op notes
-/// either in the same way.
+/// A branch whose displacement is not written yet. Those of one field are kept together.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Note {
+pub(crate) struct Branch {
     /// The instruction, in words.
     pub(crate) at: u32,
-    /// Of a branch: the words behind the place, the field, and whether it is done. Of a call: the number of the
-    /// target among the trace's targets, set by `finish`.
-    detail: u32,
-    /// The place, or the target.
-    value: u64,
+    pub(crate) place: Place,
+    /// Words behind the place.
+    pub(crate) inner: u16,
 }
 
-impl Note {
-    const DONE: u32 = 1 << 31;
-
-    #[inline]
-    pub(crate) fn branch(at: u32, place: Place, inner: u16, field: Field) -> Note {
-        Note {
-            at,
-            detail: u32::from(inner) | (field as u32) << 16,
-            value: place.0.into(),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn call(at: u32, target: Target) -> Note {
-        Note {
-            at,
-            detail: 0,
-            value: target.key(),
-        }
-    }
-
-    /// The place that the branch leads to.
-    #[inline]
-    pub(crate) fn place(&self) -> Place {
-        Place(self.value as u32)
-    }
-
-    /// How many words behind the place.
-    #[inline]
-    pub(crate) fn inner(&self) -> u16 {
-        self.detail as u16
-    }
-
-    #[inline]
-    pub(crate) fn field(&self) -> Field {
-        match (self.detail >> 16) as u8 & 3 {
-            0 => Field::Imm26,
-            1 => Field::Imm19,
-            _ => Field::Imm14,
-        }
-    }
-
-    /// Whether the displacement has been written in the meantime.
-    #[inline]
-    pub(crate) fn is_done(&self) -> bool {
-        self.detail & Note::DONE != 0
-    }
-
-    pub(crate) fn set_done(&mut self, done: bool) {
-        self.detail = self.detail & !Note::DONE | if done { Note::DONE } else { 0 };
-    }
-
-    /// The target that is called, as [`Target::key`].
-    pub(crate) fn target(&self) -> u64 {
-        self.value
-    }
-
-    /// The target's number.
-    pub(crate) fn number(&self) -> u32 {
-        self.detail
-    }
-
-    pub(crate) fn set_number(&mut self, number: u32) {
-        self.detail = number;
-    }
+/// A `bl` or `b` to a call target. Written when the trace is linked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CallSite {
+    /// The instruction, in words.
+    pub(crate) at: u32,
+    /// The number of the target among the trace's targets; set by `finish`.
+    pub(crate) number: u32,
+    /// [`Target::key`](crate::op::operand::Target::key).
+    pub(crate) target: u64,
 }
 
 /// What a literal load reads: a constant, which may have several words, or a changeable literal,

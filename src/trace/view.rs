@@ -1,7 +1,9 @@
 //! A finished trace, as linking and inspection see it.
 
 use super::TraceBuilder;
-use super::state::{Island, Note, Origin, PoolLoad, PoolWord, Pushed, Record, UNPLACED, is_placed};
+use super::state::{
+    CallSite, Island, Origin, PoolLoad, PoolWord, Pushed, Record, UNPLACED, is_placed,
+};
 use crate::op::operand::Target;
 use crate::op::template::{MicroOpInfo, MicroOpSet};
 
@@ -85,7 +87,7 @@ impl<'b> Trace<'b> {
         &self.builder.code
     }
 
-    pub(crate) fn calls(&self) -> &'b [Note] {
+    pub(crate) fn calls(&self) -> &'b [CallSite] {
         &self.builder.calls
     }
 
