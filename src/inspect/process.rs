@@ -78,7 +78,7 @@ pub(super) mod unwinder {
     }
 }
 
-/// The list of objects in memory that GDB and LLDB read, of which they look for one in the process.
+/// The list of objects in memory that GDB reads, of which it looks for one in the process.
 #[cfg(all(
     feature = "gdb",
     any(target_os = "linux", target_os = "android"),

@@ -10,7 +10,7 @@ use super::files::{FirstError, Listings};
 use super::process::debugger::Registration;
 use crate::slab::{Kept, Snapshot, Watcher};
 
-/// Tells GDB, and LLDB, of all traces of a slab: give it to [`Slab::watch`](crate::slab::Slab::watch).
+/// Tells GDB, and other debuggers that read its list of code, of all traces of a slab: give it to [`Slab::watch`](crate::slab::Slab::watch).
 ///
 /// A debugger that is attached, now or later, then knows each trace by its name (see
 /// [`TraceBuilder::set_name`](crate::TraceBuilder::set_name); without one it is `trace_12`), so that a breakpoint
@@ -30,8 +30,8 @@ use crate::slab::{Kept, Snapshot, Watcher};
 /// # Ok::<(), opstitch::slab::SlabError>(())
 /// ```
 ///
-/// Every trace takes one to a few kilobytes and some ten microseconds then, and a debugger that is attached stops the
-/// process for each. So let it be asked for. LLDB on Linux wants `settings set plugin.jit-loader.gdb.enable on`.
+/// A trace then takes about 3 kilobytes for its first ten micro-ops and 60 bytes for each further one, its installation
+/// some ten times as long, and a debugger that is attached stops the process for each. So let it be asked for.
 ///
 /// # Names that a process has once
 ///

@@ -50,7 +50,7 @@ impl PerfMap {
         PerfMap::create(process::perf::map_path())
     }
 
-    /// A file of this name. If it is there already, it is continued: other makers of code in the process may write to
+    /// A file of this name, for a profiler that can be told of it. If it is there already, it is continued: other makers of code in the process may write to
     /// it too. (A file that an earlier process of the same number has left should be removed before.)
     ///
     /// # Errors
