@@ -378,7 +378,7 @@ fn a_branch_back_over_all_it_reaches_needs_no_veneer_and_one_word_more_does() {
 }
 
 #[test]
-fn a_branch_forward_gives_up_six_words_of_its_reach_for_the_island_it_might_have_needed() {
+fn a_branch_forward_gives_up_five_words_of_its_reach_for_the_island_it_might_have_needed() {
     for (name, reach, branch) in CLASSES {
         // The label is so many words behind the branch.
         let build = |distance: u32| {
@@ -391,11 +391,11 @@ fn a_branch_forward_gives_up_six_words_of_its_reach_for_the_island_it_might_have
             let linked = linked(&mut builder);
             (words(&linked), linked.statistics())
         };
-        let (words, statistics) = build(reach - 1 - 6);
+        let (words, statistics) = build(reach - 1 - 5);
         assert_eq!(statistics.islands, 0, "{name}");
-        assert_eq!(place(&words, 1), i64::from(reach) - 6, "{name}");
+        assert_eq!(place(&words, 1), i64::from(reach) - 5, "{name}");
         for further in 1..if reach > 10_000 { 8 } else { 40 } {
-            let (words, statistics) = build(reach - 1 - 6 + further);
+            let (words, statistics) = build(reach - 1 - 5 + further);
             // A jump around and a `b`, or a `b` alone.
             assert!(
                 [4, 8].contains(&statistics.islands),
@@ -542,7 +542,7 @@ fn around_cell(words: &[u32]) -> usize {
 #[test]
 fn an_island_behind_what_leaves_needs_no_jump_around_it() {
     for leaves in [true, false] {
-        let mut builder = with_reach(Reach::default().test(44));
+        let mut builder = with_reach(Reach::default().test(40));
         let end = builder.label();
         builder.push(Test { to: end }).unwrap(); // 1
         for n in 0..3 {

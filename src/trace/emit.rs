@@ -127,10 +127,15 @@ impl TraceBuilder {
         self.nops += 1;
     }
 
-    /// Gives the labels that are bound here their place.
+    /// Closes the way to here, and gives the labels that are bound here their place.
     pub(super) fn settle_binds(&mut self) {
         self.open = Open::Closed;
-        let here = self.code.len() as u32;
+        self.place_binds(self.code.len() as u32);
+    }
+
+    /// Gives the labels that are bound here their place.
+    #[inline(never)]
+    pub(super) fn place_binds(&mut self, here: u32) {
         for label in self.binds.drain(..) {
             self.places.labels_mut()[label as usize] = here;
         }

@@ -32,7 +32,21 @@ impl Interner {
     }
 
     /// The number of `key`, new or not.
+    #[inline]
     pub(crate) fn intern(&mut self, key: u64) -> u32 {
+        // Nearly always it is there already, and in the first place.
+        let mask = self.slots.len().wrapping_sub(1);
+        if let Some(&taken) = self.slots.get(self.hash(key) & mask) {
+            let number = taken.wrapping_sub(1);
+            if self.keys.get(number as usize) == Some(&key) {
+                return number;
+            }
+        }
+        self.search(key)
+    }
+
+    #[inline(never)]
+    fn search(&mut self, key: u64) -> u32 {
         if self.keys.len() * 4 >= self.slots.len() * 3 {
             self.grow();
         }

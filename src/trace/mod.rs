@@ -354,7 +354,6 @@ impl TraceBuilder {
         }
         *offset = HERE;
         self.binds.push(index);
-        self.gap = push::BLOCKED;
         Ok(())
     }
 

@@ -9,8 +9,8 @@
 //! [`push_slowly`](TraceBuilder::push_slowly), which finds out what is wrong, if something is.
 //!
 //! Two numbers decide whether the quick way is open. `gap` says what comes in front of the next
-//! micro-op: the NOP of a fall-through, or nothing. Anything that asks for more sets it to [`BLOCKED`]: labels to
-//! bind, a jump to write, an invalidation point, a finished trace. That puts the place behind
+//! micro-op: the NOP of a fall-through, or nothing. Anything that asks for more sets it to [`BLOCKED`]: a jump to
+//! write, an invalidation point, a finished trace. That puts the place behind
 //! `quick_end`, in front of which a micro-op has room for itself, for its references, and for an island of
 //! everything pending. One comparison covers all.
 
@@ -123,6 +123,9 @@ impl TraceBuilder {
 
         self.nops += self.gap;
         self.code.advance(self.gap as usize + words);
+        if !self.binds.is_empty() {
+            self.place_binds(start);
+        }
         for reference in references {
             let at = start + u32::from(reference.word);
             let value = values[usize::from(reference.argument)];
