@@ -2,19 +2,22 @@
 //!
 //! For each micro-op it copies a prepared block of constant length, moves bits into its holes and notes its reference;
 //! in the end it resolves the references. It checks nothing, keeps nothing, knows no islands, writes straight to the
-//! destination, and takes prepared records instead of an enum: the number of the block, the number of the target, the
-//! values.
+//! destination. It takes the micro-ops in one of two forms ([`Input`]): the same enum as opstitch, or prepared records, the
+//! number of the block, the number of the target and the values, which is what the enum costs to take apart.
 //!
 //! The blocks are not opstitch's: they come out of dynasm-rs, assembled with one value after the other to see
 //! where the bits go.
+
+pub mod input;
 
 use std::marker::PhantomData;
 
 use dynasmrt::{DynasmApi, DynasmLabelApi, VecAssembler, aarch64::Aarch64Relocation};
 
+use self::input::Input;
 use super::Peer;
 use crate::memory;
-use crate::mix::{DynamicLabels, Mix, Target};
+use crate::mix::{DynamicLabels, Mix, Shape, Target};
 use crate::script::{Script, Step, TARGETS_OF_A_KIND};
 
 const NOP: u32 = 0xd503_201f;
@@ -45,14 +48,35 @@ struct Block<const WORDS: usize, const HOLES: usize> {
     references: u8,
     /// The reference, if there is one: its place, and its field.
     fixup: Fixup,
+    goal: Goal,
 }
 
-/// A micro-op to build.
+/// What a block's reference leads to.
 #[derive(Debug, Clone, Copy)]
-struct Record<const VALUES: usize> {
-    block: u16,
-    target: u16,
-    values: [u32; VALUES],
+pub struct Goal {
+    /// Which of the micro-op's operands it is.
+    operand: u8,
+    /// All ones if there is one.
+    mask: u16,
+    is_call: bool,
+    /// The number of the first target of its kind.
+    first: u16,
+}
+
+impl Goal {
+    fn of(shape: &Shape) -> Goal {
+        Goal {
+            operand: shape.target.map_or(0, |_| shape.values.len() as u8),
+            mask: shape.target.map_or(0, |_| u16::MAX),
+            is_call: shape.target == Some(Target::Call),
+            first: match shape.target {
+                Some(Target::Call) => 0,
+                Some(Target::Exit) => EXITS as u16,
+                // A micro-op without a target needs no code for it either.
+                Some(Target::Label) | None => LABELS as u16,
+            },
+        }
+    }
 }
 
 /// A reference that is open, in one word: bits 0 to 31 its place, 32 to 47 its target, 48 to 63 its field.
@@ -80,20 +104,13 @@ impl Fixup {
 /// The displacement fields of branches: mask and shift.
 const FIELDS: [(u32, u32); 2] = [(0x03ff_ffff, 0), (0x7_ffff, 5)];
 
-/// The limit for a mix with blocks of at most `WORDS` instructions and `HOLES` holes, micro-ops with at most `VALUES`
-/// values, and references or none.
+/// The limit for a mix with blocks of at most `WORDS` instructions and `HOLES` holes, and references or none.
 #[derive(Debug)]
-pub struct Limit<
-    M,
-    const WORDS: usize,
-    const HOLES: usize,
-    const VALUES: usize,
-    const REFERENCES: bool,
-> {
+pub struct Limit<M, I, const WORDS: usize, const HOLES: usize, const REFERENCES: bool> {
     blocks: Vec<Block<WORDS, HOLES>>,
     /// Whether every block has `HOLES` holes or none.
     full: bool,
-    records: Vec<Record<VALUES>>,
+    input: I,
     fixups: Vec<Fixup>,
     places: [u32; TARGETS],
     to: Vec<u32>,
@@ -101,8 +118,8 @@ pub struct Limit<
     mix: PhantomData<M>,
 }
 
-impl<M: Mix, const WORDS: usize, const HOLES: usize, const VALUES: usize, const REFERENCES: bool>
-    Default for Limit<M, WORDS, HOLES, VALUES, REFERENCES>
+impl<M: Mix, I: Input<M>, const WORDS: usize, const HOLES: usize, const REFERENCES: bool> Default
+    for Limit<M, I, WORDS, HOLES, REFERENCES>
 {
     fn default() -> Self {
         let blocks: Vec<_> = (0..M::SHAPES.len() as u8).map(block::<M, _, _>).collect();
@@ -113,7 +130,7 @@ impl<M: Mix, const WORDS: usize, const HOLES: usize, const VALUES: usize, const 
                 count == HOLES || count == 0
             }),
             blocks,
-            records: Vec::new(),
+            input: I::default(),
             fixups: Vec::new(),
             places: [0; TARGETS],
             to: Vec::new(),
@@ -123,28 +140,15 @@ impl<M: Mix, const WORDS: usize, const HOLES: usize, const VALUES: usize, const 
     }
 }
 
-impl<M: Mix, const WORDS: usize, const HOLES: usize, const VALUES: usize, const REFERENCES: bool>
-    Peer for Limit<M, WORDS, HOLES, VALUES, REFERENCES>
+impl<M: Mix, I: Input<M>, const WORDS: usize, const HOLES: usize, const REFERENCES: bool> Peer
+    for Limit<M, I, WORDS, HOLES, REFERENCES>
 {
-    const NAME: &'static str = "limit";
+    const NAME: &'static str = I::NAME;
 
     fn declare(&mut self, _: &Script) {}
 
     fn prepare(&mut self, script: &Script) {
-        self.records.clear();
-        self.records.extend(script.steps.iter().map(|step| {
-            let first = match M::SHAPES[usize::from(step.kind)].target {
-                Some(Target::Call) => 0,
-                Some(Target::Exit) => EXITS,
-                // A micro-op without a target needs no code for it either.
-                Some(Target::Label) | None => LABELS,
-            };
-            Record {
-                block: step.kind.into(),
-                target: first as u16 + u16::from(step.target),
-                values: std::array::from_fn(|value| step.values[value]),
-            }
-        }));
+        self.input.prepare(script);
         self.fixups.reserve(script.steps.len() + 1);
         let most = script.steps.len() * WORDS + WORDS + 8 * TARGETS;
         self.to.reserve(most);
@@ -171,8 +175,8 @@ impl<M: Mix, const WORDS: usize, const HOLES: usize, const VALUES: usize, const 
     }
 }
 
-impl<M: Mix, const WORDS: usize, const HOLES: usize, const VALUES: usize, const REFERENCES: bool>
-    Limit<M, WORDS, HOLES, VALUES, REFERENCES>
+impl<M: Mix, I: Input<M>, const WORDS: usize, const HOLES: usize, const REFERENCES: bool>
+    Limit<M, I, WORDS, HOLES, REFERENCES>
 {
     /// # Safety
     /// There is room in `to` and `fixups`.
@@ -191,13 +195,14 @@ impl<M: Mix, const WORDS: usize, const HOLES: usize, const VALUES: usize, const 
             let mut from = 0;
             let ends = script.labels.iter().copied().chain([script.steps.len()]);
             for (label, end) in ends.enumerate() {
-                for record in self.records.get_unchecked(from..end) {
-                    let block = &*blocks.add(record.block.into());
+                for item in self.input.items().get_unchecked(from..end) {
+                    let (number, mut values) = I::take(item);
+                    let block = &*blocks.add(number);
                     let code = to.add(at);
                     code.cast::<[u32; WORDS]>().write_unaligned(block.words);
                     let count = if FULL { HOLES } else { block.hole_count.into() };
                     for hole in block.holes.get_unchecked(..count) {
-                        let value = *record.values.get_unchecked(usize::from(hole.value));
+                        let value = I::value(&mut values, hole.value.into());
                         let bits = if FULL {
                             value << hole.target
                         } else {
@@ -206,11 +211,12 @@ impl<M: Mix, const WORDS: usize, const HOLES: usize, const VALUES: usize, const 
                         *code.add(hole.word.into()) |= bits;
                     }
                     if REFERENCES {
-                        *fixup = block.fixup.moved(at, record.target);
+                        let target = self.input.target(&mut values, block.goal);
+                        *fixup = block.fixup.moved(at, target);
                         fixup = fixup.add(block.references.into());
-                        if seen >> record.target & 1 == 0 {
-                            seen |= 1 << record.target;
-                            *order.get_unchecked_mut(wanted) = record.target;
+                        if seen >> target & 1 == 0 {
+                            seen |= 1 << target;
+                            *order.get_unchecked_mut(wanted) = target;
                             wanted += 1;
                         }
                     }
@@ -300,6 +306,7 @@ fn block<M: Mix, const WORDS: usize, const HOLES: usize>(kind: u8) -> Block<WORD
         hole_count: 0,
         references: 0,
         fixup: Fixup(0),
+        goal: Goal::of(&shape),
     };
     block.words[..base.len()].copy_from_slice(&base);
     let mut holes: Vec<Hole> = Vec::new();

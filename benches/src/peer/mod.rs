@@ -14,18 +14,26 @@ mod vec_assembler;
 pub use assembler::PerTraceCommit;
 pub use cranelift::Cranelift;
 pub use limit::Limit;
+pub use limit::input::{Ops, Records};
 pub use stitch::Stitch;
 pub use vec_assembler::VecLabels;
 
 use crate::mix::{ebpf::Ebpf, straight::Straight, typical::Typical};
 use crate::script::Script;
 
-/// The limit for the straight mix.
-pub type StraightLimit = Limit<Straight, 9, 2, 2, false>;
-/// The limit for the typical mix. Blocks are copied eight words long, which is faster than seven.
-pub type TypicalLimit = Limit<Typical, 8, 1, 1, true>;
-/// The limit for the eBPF mix.
-pub type EbpfLimit = Limit<Ebpf, 6, 8, 3, true>;
+/// The limit for the straight mix, on what opstitch takes.
+pub type StraightLimit = Limit<Straight, Ops<Straight>, 9, 2, false>;
+/// The limit for the typical mix, on what opstitch takes. Blocks are copied eight words long, which is faster than seven.
+pub type TypicalLimit = Limit<Typical, Ops<Typical>, 8, 1, true>;
+/// The limit for the eBPF mix, on what opstitch takes.
+pub type EbpfLimit = Limit<Ebpf, Ops<Ebpf>, 6, 8, true>;
+
+/// The limit for the straight mix, on prepared records.
+pub type StraightRecords = Limit<Straight, Records<2>, 9, 2, false>;
+/// The limit for the typical mix, on prepared records.
+pub type TypicalRecords = Limit<Typical, Records<1>, 8, 1, true>;
+/// The limit for the eBPF mix, on prepared records.
+pub type EbpfRecords = Limit<Ebpf, Records<3>, 6, 8, true>;
 
 /// A way to turn a script into code.
 ///

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use opstitch_benches::mix::{ebpf::Ebpf, straight::Straight, typical::Typical};
 use opstitch_benches::peer::{
-    Cranelift, EbpfLimit, Peer, PerTraceCommit, Stitch, StraightLimit, TypicalLimit, VecLabels,
+    Cranelift, EbpfLimit, EbpfRecords, Peer, PerTraceCommit, Stitch, StraightLimit,
+    StraightRecords, TypicalLimit, TypicalRecords, VecLabels,
 };
 use opstitch_benches::{Mix, Order, Script};
 
@@ -20,32 +21,42 @@ const TIME: Duration = Duration::from_millis(1200);
 pub(crate) fn measure(clock: &Clock, report: &mut Report) {
     for len in [50, 500, 50_000] {
         for order in Order::ALL {
-            cell::<Straight, StraightLimit>(clock, report, order, len);
-            cell::<Typical, TypicalLimit>(clock, report, order, len);
-            cell::<Ebpf, EbpfLimit>(clock, report, order, len);
+            cell::<Straight, StraightLimit, StraightRecords>(clock, report, order, len);
+            cell::<Typical, TypicalLimit, TypicalRecords>(clock, report, order, len);
+            cell::<Ebpf, EbpfLimit, EbpfRecords>(clock, report, order, len);
         }
     }
 }
 
-fn cell<M: Mix, L: Peer + Default>(clock: &Clock, report: &mut Report, order: Order, len: usize) {
+fn cell<M: Mix, L: Peer + Default, R: Peer + Default>(
+    clock: &Clock,
+    report: &mut Report,
+    order: Order,
+    len: usize,
+) {
     let scripts = Script::many::<M>(order, len, TOTAL);
     let mut stitch = Stitch::<M>::default();
-    let (mut limit, mut labels) = (L::default(), VecLabels::<M>::default());
+    let (mut limit, mut records) = (L::default(), R::default());
+    let mut labels = VecLabels::<M>::default();
     for script in &scripts {
         let bytes = stitch.whole(script);
         assert!(bytes == limit.whole(script), "the limit's bytes differ");
+        assert!(bytes == records.whole(script), "the limit's bytes differ");
         assert!(bytes == labels.whole(script), "VecAssembler's bytes differ");
     }
-    let [mut own, mut least, mut vec] = [const { Fastest::new() }; 3];
+    let [mut own, mut least, mut of_records, mut vec] = [const { Fastest::new() }; 4];
     let start = Instant::now();
     while start.elapsed() < TIME {
         own.add(clock.sample(&mut stitch, &scripts));
         least.add(clock.sample(&mut limit, &scripts));
+        of_records.add(clock.sample(&mut records, &scripts));
         vec.add(clock.sample(&mut labels, &scripts));
     }
-    let [own, least, vec] = [own.get(), least.get(), vec.get()];
+    let [own, least, of_records, vec] = [own, least, of_records, vec].map(|fastest| fastest.get());
     let name = format!("{}/{}/{len}", M::NAME, order.name());
-    println!("# {name}: {own:.2} ns per micro-op, the limit {least:.2}, VecAssembler {vec:.2}");
+    println!(
+        "# {name}: {own:.2} ns per micro-op, the limit {least:.2}, of records {of_records:.2}, VecAssembler {vec:.2}"
+    );
     let gate = M::NAME == Typical::NAME && len == 500;
     let goal = |goal| if gate { goal } else { Goal::None };
     let over = match order {
@@ -56,6 +67,11 @@ fn cell<M: Mix, L: Peer + Default>(clock: &Clock, report: &mut Report, order: Or
         format!("{name}/to-limit"),
         own / least,
         goal(Goal::AtMost(over)),
+    );
+    report.line(
+        format!("{name}/to-limit-of-records"),
+        own / of_records,
+        Goal::None,
     );
     // In a predictable order the limit itself is not four times as fast.
     let four = match order {

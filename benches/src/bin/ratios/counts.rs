@@ -22,7 +22,7 @@ pub(crate) fn measure(update: bool, report: &mut Report) -> bool {
     }
     let mut counts = BTreeMap::new();
     for order in Order::ALL.map(Order::name) {
-        let [own, least] = ["opstitch", "limit"].map(|peer| {
+        let [own, least, _] = ["opstitch", "limit", "limit-of-records"].map(|peer| {
             let arguments = ["build", peer, order];
             let count = per_time(&arguments, "*Peer*build*", 20) / 500.0;
             counts.insert(format!("typical/{order}/500/{peer}"), count);
