@@ -152,7 +152,7 @@ impl Writer<'_, '_, '_> {
                 }
                 OperandKind::Literal => write!(self.f, "{value:#x}")?,
                 OperandKind::MutLiteral => {
-                    write!(self.f, "mut literal {}", Handle::from_raw(value).index)?;
+                    write!(self.f, "mut literal {}", Handle::from_raw(value).index())?;
                 }
                 kind => kind.write(value, self.f)?,
             }

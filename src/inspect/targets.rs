@@ -44,7 +44,7 @@ impl Places<'_> {
         let Some((block, (op, values))) = block.and_then(|b| Some((b, self.op(b)?))) else {
             return Meant::Unknown;
         };
-        let index = |value| Handle::from_raw(value).index;
+        let index = |value| Handle::from_raw(value).index();
         if let Some((reference, value)) = self.reference(at, block) {
             return match reference.goal {
                 Goal::Exit => Meant::To(Name::Exit(index(value))),

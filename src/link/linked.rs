@@ -191,10 +191,10 @@ impl LinkedTrace {
     /// Where the word of a changeable literal lies, in bytes from the trace's start; it is a
     /// multiple of 8. `None` if nothing loads it, or if another trace's builder made it.
     pub fn mut_literal_offset(&self, literal: MutLiteral) -> Option<u32> {
-        if literal.0.tag != self.map.tag {
+        if literal.0.tag() != self.map.tag {
             return None;
         }
-        *self.map.mutables.get(literal.0.index as usize)?
+        *self.map.mutables.get(literal.0.index() as usize)?
     }
 
     /// The targets that have a trampoline, in the order of the trampolines.

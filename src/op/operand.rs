@@ -98,22 +98,40 @@ impl fmt::Display for Target {
 
 /// What a [`TraceBuilder`](crate::TraceBuilder) hands out: an index, and a tag that tells one
 /// builder's handles (and one trace's, between two calls of `clear`) from another's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Handle {
-    pub(crate) tag: u32,
-    pub(crate) index: u32,
-}
+///
+/// It is the operand's word already, so that operands of all kinds but registers are read alike, and taking apart an
+/// enum of micro-ops needs no branch for each of them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Handle(u64);
 
 impl Handle {
+    pub(crate) const fn new(tag: u32, index: u32) -> Handle {
+        Handle((tag as u64) << 32 | index as u64)
+    }
+
+    pub(crate) const fn tag(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    pub(crate) const fn index(self) -> u32 {
+        self.0 as u32
+    }
+
     pub(crate) const fn raw(self) -> u64 {
-        (self.tag as u64) << 32 | self.index as u64
+        self.0
     }
 
     pub(crate) const fn from_raw(raw: u64) -> Handle {
-        Handle {
-            tag: (raw >> 32) as u32,
-            index: raw as u32,
-        }
+        Handle(raw)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("tag", &self.tag())
+            .field("index", &self.index())
+            .finish()
     }
 }
 
@@ -146,10 +164,7 @@ impl Handles {
 
     /// The handle with that number.
     pub(crate) fn handle(&self, index: u32) -> Handle {
-        Handle {
-            tag: self.tag,
-            index,
-        }
+        Handle::new(self.tag, index)
     }
 
     /// Whether `raw` is one of them. `kind` is that of an operand, or of a reference in the same order.
@@ -170,7 +185,7 @@ macro_rules! handles {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($what, " {}"), self.0.index)
+                write!(f, concat!($what, " {}"), self.0.index())
             }
         }
     )*};

@@ -187,8 +187,8 @@ impl InstalledTrace {
 
     fn literal_at(&self, state: &mut State, literal: MutLiteral) -> Result<usize, SlabError> {
         let trace = state.trace(self.id)?;
-        let word = trace.mutables.get(literal.0.index as usize);
-        let own = trace.tag == literal.0.tag;
+        let word = trace.mutables.get(literal.0.index() as usize);
+        let own = trace.tag == literal.0.tag();
         let word = word.copied().flatten().filter(|_| own);
         Ok(self.start() + word.ok_or(SlabError::UnknownLiteral)? as usize)
     }
@@ -196,8 +196,8 @@ impl InstalledTrace {
     /// The place of an exit's NOP among the trace's sites.
     pub(super) fn site(&self, state: &mut State, exit: Exit) -> Result<u32, SlabError> {
         let trace = state.trace(self.id)?;
-        let number = exit.0.index;
-        let own = trace.tag == exit.0.tag;
+        let number = exit.0.index();
+        let own = trace.tag == exit.0.tag();
         let found = trace.exits.binary_search_by_key(&number, |&(exit, _)| exit);
         let at = found.ok().filter(|_| own).map(|found| trace.exits[found].1);
         at.and_then(|at| trace.sites.binary_search_by_key(&at, |site| site.at).ok())

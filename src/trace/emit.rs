@@ -74,7 +74,7 @@ impl Op {
             }
             NO_CLOSING => Open::Closed,
             closing => {
-                let label = Handle::from_raw(values[usize::from(closing)]).index;
+                let label = Handle::from_raw(values[usize::from(closing)]).index();
                 Open::To(Place::label(label))
             }
         }
@@ -182,7 +182,7 @@ impl TraceBuilder {
     /// Notes what the instruction at `at` refers to, or writes its displacement if that is known.
     #[inline(always)]
     pub(super) fn note(&mut self, at: u32, reference: &Reference, value: u64) {
-        let index = Handle::from_raw(value).index;
+        let index = Handle::from_raw(value).index();
         let place = match reference.goal {
             Goal::Call => {
                 return self.calls.push(CallSite {
@@ -303,7 +303,7 @@ impl TraceBuilder {
                 continue;
             }
             let argument = usize::from(reference.argument);
-            let index = Handle::from_raw(values[argument]).index;
+            let index = Handle::from_raw(values[argument]).index();
             let island = match self.mutables[index as usize].island {
                 UNPLACED if island_comes && self.is_pending(index) => here,
                 UNPLACED => continue,

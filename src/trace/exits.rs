@@ -98,8 +98,8 @@ impl TraceBuilder {
         match defined {
             Ok(()) => Ok(exit),
             Err(error) => {
-                self.exits.truncate(exit.0.index as usize);
-                self.places.exits_mut().truncate(exit.0.index as usize);
+                self.exits.truncate(exit.0.index() as usize);
+                self.places.exits_mut().truncate(exit.0.index() as usize);
                 self.count_exits();
                 Err(error)
             }

@@ -446,7 +446,7 @@ impl TraceBuilder {
             _ => "exit",
         };
         let known = self.handles.has(kind as u8, handle.raw());
-        known.then_some(handle.index).ok_or(Error::Foreign {
+        known.then_some(handle.index()).ok_or(Error::Foreign {
             op,
             operand: what,
             what,

@@ -56,19 +56,22 @@ struct Block<const WORDS: usize, const HOLES: usize> {
 pub struct Goal {
     /// Which of the micro-op's operands it is.
     operand: u8,
-    /// All ones if there is one.
-    mask: u16,
-    is_call: bool,
+    /// All ones if that is an address.
+    calls: u16,
+    /// All ones if that is a handle.
+    handles: u16,
     /// The number of the first target of its kind.
     first: u16,
 }
 
 impl Goal {
     fn of(shape: &Shape) -> Goal {
+        let mask = |applies: bool| if applies { u16::MAX } else { 0 };
+        let calls = shape.target == Some(Target::Call);
         Goal {
             operand: shape.target.map_or(0, |_| shape.values.len() as u8),
-            mask: shape.target.map_or(0, |_| u16::MAX),
-            is_call: shape.target == Some(Target::Call),
+            calls: mask(calls),
+            handles: mask(shape.target.is_some() && !calls),
             first: match shape.target {
                 Some(Target::Call) => 0,
                 Some(Target::Exit) => EXITS as u16,

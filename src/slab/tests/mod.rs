@@ -45,12 +45,12 @@ pub(crate) fn fewer(all: usize) -> usize {
 const TAG: u32 = 0xbeef;
 
 fn exit(index: u32) -> Exit {
-    Exit(Handle { tag: TAG, index })
+    Exit(Handle::new(TAG, index))
 }
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 fn literal(index: u32) -> MutLiteral {
-    MutLiteral(Handle { tag: TAG, index })
+    MutLiteral(Handle::new(TAG, index))
 }
 
 /// Something to install that is no A64 code: a host's code, or no code at all. It goes the way of every

@@ -153,9 +153,8 @@ impl<M: Mix> Input<M> for Ops<M> {
     fn target(&self, values: &mut Self::Values, goal: Goal) -> u16 {
         // SAFETY: as above.
         let raw = unsafe { *values.as_mut().get_unchecked(usize::from(goal.operand)) };
-        match goal.is_call {
-            true => self.functions[hash(raw)],
-            false => goal.first + (raw as u16 & goal.mask),
-        }
+        // Without a branch: one for each micro-op could not be predicted.
+        let function = self.functions[hash(raw)] & goal.calls;
+        function | (goal.first + (raw as u16 & goal.handles))
     }
 }
