@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-asan test-native check-apple bench bench-ratios bench-update guide clean
+.PHONY: help setup demo test lint test-asan test-html test-native check-apple bench bench-ratios bench-update guide clean
 
 # A Rust that was installed a moment ago is not yet on the PATH of a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -83,6 +83,10 @@ test-asan: ## Run the library's own tests under AddressSanitizer
 	RUSTFLAGS="$${RUSTFLAGS:-} -Zsanitizer=address -Cforce-frame-pointers=yes" \
 	OPSTITCH_ASAN=1 CARGO_PROFILE_DEV_DEBUG=line-tables-only \
 	    $$cargo_asan test $(CARGO_FLAGS) --no-fail-fast -p opstitch --target "$$host" "$$@"
+
+test-html: ## Show the pictures of traces to headless Chromium; installs it if it is missing
+	@sh scripts/setup.sh browser
+	@OPSTITCH_REQUIRE_BROWSER=1 cargo test $(CARGO_FLAGS) -p opstitch --test html
 
 # Left out is every tests/NAME.rs or examples/NAME.rs (or NAME/main.rs) with `// native: skip (REASON)`.
 test-native: ## Run the tests and examples as AArch64 code: with QEMU on x86-64 Debian

@@ -6,6 +6,7 @@
 #   scripts/setup.sh test           the same as build, llvm-mc, the independent assembler, and Linux perf
 #   scripts/setup.sh bench          the same as build, and Valgrind, which counts instructions
 #   scripts/setup.sh llvm-mc        llvm-mc alone
+#   scripts/setup.sh browser        the same as build, and Chromium with its driver, and Python
 #   scripts/setup.sh guide          Rust, a C compiler, and mdbook
 #   scripts/setup.sh --llvm-mc      only prints the llvm-mc that the tests use, or nothing
 #   scripts/setup.sh --asan-cargo   only prints the cargo command that can build for AddressSanitizer
@@ -193,6 +194,23 @@ need_perf() {
     say "no perf (Debian's package linux-perf): the tests that run it WILL BE SKIPPED"
 }
 
+# --- Chromium -----------------------------------------------------------------------------------
+
+need_browser() {
+    missing=
+    have chromedriver || missing="chromium chromium-driver"
+    have python3 || missing="$missing python3"
+    [ -n "$missing" ] || return 0
+    case $system in
+    debian)
+        # shellcheck disable=SC2086 # a list of words
+        apt_install $missing || die "no Chromium, chromedriver and Python"
+        ;;
+    macos) die "no chromedriver or python3: run 'brew install chromedriver python' (and install Chrome), then this again" ;;
+    *) die "no chromedriver or python3: install them and Chromium, then run this again" ;;
+    esac
+}
+
 # --- AddressSanitizer ---------------------------------------------------------------------------
 
 # AddressSanitizer is behind an unstable flag: a nightly takes it, a release does with
@@ -235,7 +253,7 @@ RUST
 # --- What was asked for -------------------------------------------------------------------------
 
 case ${1:-} in
-build | lint | test | bench)
+build | lint | test | bench | browser)
     need_c_compiler
     need_rust
     need_cmake
@@ -245,6 +263,7 @@ build | lint | test | bench)
         need_perf
     fi
     if [ "$1" = bench ]; then need_valgrind; fi
+    if [ "$1" = browser ]; then need_browser; fi
     ;;
 llvm-mc) need_llvm_mc ;;
 guide)
@@ -254,5 +273,5 @@ guide)
     ;;
 --llvm-mc) find_llvm_mc || true ;;
 --asan-cargo) find_asan_cargo ;;
-*) die "usage: scripts/setup.sh build | lint | test | bench | llvm-mc | guide | --llvm-mc | --asan-cargo" ;;
+*) die "usage: scripts/setup.sh build | lint | test | bench | browser | llvm-mc | guide | --llvm-mc | --asan-cargo" ;;
 esac

@@ -36,10 +36,11 @@ use opstitch::inspect::Symbols;
 use opstitch::{FallThrough, LinkedTrace, Options, Statistics, TraceBuilder};
 use runtime::Runtime;
 
-const USAGE: &str = "usage: cpython_loop [--n NUMBER] [--list]
+const USAGE: &str = "usage: cpython_loop [--n NUMBER] [--list] [--html FILE]
 
   --n NUMBER  how many numbers to add up, 1 to 1000000000; 100000 unless given
-  --list      print the trace, instruction by instruction";
+  --list      print the trace, instruction by instruction
+  --html FILE draw the trace";
 
 /// The first is the one that is listed, and run in every case.
 #[rustfmt::skip]
@@ -51,12 +52,13 @@ pub const LAYOUTS: [Layout; 3] = [
 
 /// Stitches and links the trace, runs it, and prints what it did.
 pub fn run(arguments: &[String], out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
-    let (mut n, mut list) = (100_000, false);
+    let (mut n, mut list, mut html) = (100_000, false, None);
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--n" => n = number(arguments.next()).ok_or(USAGE)?,
             "--list" => list = true,
+            "--html" => html = Some(arguments.next().ok_or(USAGE)?),
             _ => return Err(USAGE.into()),
         }
     }
@@ -71,6 +73,10 @@ pub fn run(arguments: &[String], out: &mut dyn Write) -> Result<(), Box<dyn Erro
     if list {
         let symbols = symbols(&world);
         writeln!(out, "{}", traces[0].listing(&symbols))?;
+    }
+    if let Some(file) = html {
+        let page = traces[0].to_html(&symbols(&world));
+        std::fs::write(file, page).map_err(|error| format!("{file}: {error}"))?;
     }
     writeln!(out, "for i in range({n}): total += i\n")?;
     sizes(&traces, out)?;

@@ -27,7 +27,7 @@ impl Around {
     pub(super) fn write_heading(
         &self,
         trace: &LinkedTrace,
-        f: &mut fmt::Formatter<'_>,
+        f: &mut impl fmt::Write,
     ) -> fmt::Result {
         f.write_str(self.number.as_deref().unwrap_or("trace"))?;
         match trace.name() {

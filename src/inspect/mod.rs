@@ -71,8 +71,11 @@ mod aliases;
 mod around;
 mod corrections;
 pub(crate) mod disassemble;
+#[cfg(feature = "html")]
+mod html;
 #[cfg(unix)]
 mod installed;
+mod lines;
 mod listing;
 mod places;
 mod snapshot;
