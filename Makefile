@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-asan test-html test-native check-apple bench bench-ratios bench-update guide clean
+.PHONY: help setup demo test lint test-asan test-html test-native package check-apple bench bench-ratios bench-update guide clean
 
 # A Rust that was installed a moment ago is not yet on the PATH of a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -114,6 +114,11 @@ guide: ## Build the guide as a book, in target/guide; installs mdbook
 	@sh scripts/setup.sh guide
 	@mdbook build docs/guide
 	@echo "guide: target/guide/index.html"
+
+# Each package is unpacked and built by itself, against the others as they would be published.
+package: ## Make the packages that would be published, and build each by itself
+	@sh scripts/setup.sh build
+	@cargo package $(CARGO_FLAGS) $(WORKSPACE)
 
 clean: ## Remove everything that was built
 	@cargo clean

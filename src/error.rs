@@ -11,7 +11,7 @@ use thiserror::Error;
 pub enum Error {
     /// An operand's value lies outside the range declared for it.
     #[error(
-        "{op}: {operand}={value} is outside {min}..={max}; choose a micro-op with a wider operand"
+        "{op}: {operand}={value} is outside {min}..={max}; give a value in that range, or declare a micro-op whose operand is wider"
     )]
     OperandOutOfRange {
         /// The micro-op's name.
@@ -195,9 +195,94 @@ pub enum Error {
         actual: usize,
     },
     /// More handles or micro-ops than 32 bits can number.
-    #[error("more than 2^31 {what} in one trace; split the trace")]
+    #[error("more than 2^31 {what} in one trace; split it into several")]
     TooMany {
         /// What there are too many of.
         what: &'static str,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+
+    /// One of each. A new one is missing here until it is in [`next`].
+    fn all() -> Vec<Error> {
+        let mut all = vec![Error::OperandOutOfRange {
+            op: "Load",
+            operand: "slot",
+            value: 4096,
+            min: 0,
+            max: 4095,
+        }];
+        while let Some(error) = all.last().and_then(next) {
+            all.push(error);
+        }
+        all
+    }
+
+    /// The error that is declared behind this one.
+    fn next(error: &Error) -> Option<Error> {
+        let (op, operand) = ("Load", "slot");
+        Some(match error {
+            Error::OperandOutOfRange { .. } => Error::NotEncodable {
+                op: "Mask",
+                operand: "bits",
+                value: "0x5".to_owned(),
+                kind: "64-bit logical immediate",
+            },
+            Error::NotEncodable { .. } => Error::PlatformRegister { op, operand },
+            Error::PlatformRegister { .. } => Error::Foreign {
+                op: "Guard",
+                operand: "otherwise",
+                what: "exit",
+            },
+            Error::Foreign { .. } => Error::MisalignedTarget { address: 0x1_0002 },
+            Error::MisalignedTarget { .. } => Error::LabelBoundTwice { label: 3 },
+            Error::LabelBoundTwice { .. } => Error::LabelNeverBound { label: 3 },
+            Error::LabelNeverBound { .. } => Error::ExitWithoutCode { exit: 2 },
+            Error::ExitWithoutCode { .. } => Error::ExitDefinedTwice { exit: 2 },
+            Error::ExitDefinedTwice { .. } => Error::ExitFallsOffEnd { exit: 2, op },
+            Error::ExitFallsOffEnd { .. } => Error::FallsOffEnd { op },
+            Error::FallsOffEnd { .. } => Error::Empty,
+            Error::Empty => Error::NothingToRedirect { op: "Leave" },
+            Error::NothingToRedirect { .. } => Error::TraceTooLong {
+                distance: 0x900_0000,
+                reach: 0x800_0000,
+            },
+            Error::TraceTooLong { .. } => Error::OpTooLong {
+                op: "Unrolled",
+                distance: 40_000,
+                reach: 32_768,
+            },
+            Error::OpTooLong { .. } => Error::LiteralOutOfReach {
+                op: "Cached",
+                operand: "cache",
+                distance: 0x20_0000,
+                reach: 0x10_0000,
+            },
+            Error::LiteralOutOfReach { .. } => Error::Finished,
+            Error::Finished => Error::InvalidReach {
+                class: "`tbz` and `tbnz`",
+                bytes: 10,
+                max: 32_768,
+            },
+            Error::InvalidReach { .. } => Error::InvalidAddress {
+                address: 0x1_0004,
+                alignment: 8,
+                length: 64,
+            },
+            Error::InvalidAddress { .. } => Error::WrongLength {
+                expected: 64,
+                actual: 60,
+            },
+            Error::WrongLength { .. } => Error::TooMany { what: "labels" },
+            Error::TooMany { .. } => return None,
+        })
+    }
+
+    #[test]
+    fn every_message_says_what_to_do() {
+        crate::testing::assert_messages("errors", all());
+    }
 }

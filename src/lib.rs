@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // The macro names this crate by its name, here too.
 extern crate self as opstitch;
@@ -19,12 +20,14 @@ mod op;
 #[cfg(unix)]
 #[allow(unsafe_code)]
 pub mod slab;
+#[cfg(test)]
+mod testing;
 mod trace;
 
 pub use error::Error;
 pub use link::{LinkedTrace, OpAt, Part, Statistics};
 pub use op::MicroOp;
-pub use op::operand::{Exit, Label, MutLiteral, OperandKind, OperandValue, Reg, Target, VReg};
+pub use op::operand::{Exit, Label, MutLiteral, OperandKind, Reg, Target, VReg};
 pub use op::template::{MicroOpInfo, MicroOpSet, OperandInfo, Properties};
 #[doc = include_str!("uops.md")]
 pub use opstitch_macros::uops;
@@ -38,7 +41,7 @@ pub mod __private {
         Baked, Body, Constant, Draft, Flaw, Joint, Local, Recorder, Site, Totals, View, bake,
         holes, references, tables, templates, totals, words,
     };
-    pub use crate::op::operand::OperandKind;
+    pub use crate::op::operand::{OperandKind, OperandValue};
     pub use crate::op::template::{Affine, Hole, MicroOpSet, Operand, Range, Reference, Template};
     pub use crate::op::{Visitor, write_micro_op};
     pub use dynasm::dynasm;

@@ -246,7 +246,9 @@ impl FaultKind {
                 "keep what a trace changes in memory of its own; to patch code, use \
                  `Emulator::write` or `Cpu::write`"
             }
-            FaultKind::FetchProtected => "code must be loaded with `load`",
+            FaultKind::FetchProtected => {
+                "check where this micro-op has the address from; code is loaded with `load`"
+            }
             FaultKind::Unaligned => "align the address to the size of the access",
             FaultKind::UnalignedJump => "check where this micro-op has the address from",
             FaultKind::NotCode => {
@@ -295,5 +297,112 @@ impl fmt::Display for Location {
             Some(op) => write!(f, " in {op}"),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here() -> Location {
+        Location {
+            pc: 0x1_0008,
+            trace: Some(0x1_0000),
+            offset: Some(8),
+            op: Some("op 0 Load slot=1".to_owned()),
+        }
+    }
+
+    /// One of each. A new one is missing here until it is in [`next`].
+    fn all() -> Vec<Error> {
+        let mut all = vec![Error::NoSuchRegister {
+            bank: 'x',
+            number: 31,
+        }];
+        while let Some(error) = all.last().and_then(next) {
+            all.push(error);
+        }
+        all
+    }
+
+    /// The error that is declared behind this one; of faults one of each kind.
+    fn next(error: &Error) -> Option<Error> {
+        let address = 0x2_0000;
+        let fault = |kind| Error::Fault {
+            kind,
+            address,
+            at: here(),
+        };
+        Some(match error {
+            Error::NoSuchRegister { .. } => Error::Overlap {
+                address,
+                len: 64,
+                occupant: Occupant::Trace(0x1_fff0),
+            },
+            Error::Overlap { len, occupant, .. } => Error::Overlap {
+                address,
+                len: *len,
+                occupant: match occupant {
+                    Occupant::Trace(at) => Occupant::Target(*at),
+                    Occupant::Target(_) => Occupant::Code,
+                    Occupant::Code => Occupant::Memory,
+                    Occupant::Memory => Occupant::Emulator,
+                    Occupant::Emulator => return Some(Error::TooLong { address, len: 64 }),
+                },
+            },
+            Error::TooLong { .. } => Error::OutOfMemory {
+                len: 1 << 40,
+                most: 1 << 32,
+            },
+            Error::OutOfMemory { .. } => Error::NotMapped { address },
+            Error::NotMapped { .. } => Error::Unaligned { address: 0x2_0002 },
+            Error::Unaligned { .. } => Error::NoSuchTrace { address },
+            Error::NoSuchTrace { .. } => Error::NoEntry { entry: address },
+            Error::NoEntry { .. } => Error::Limit {
+                limit: 1000,
+                at: here(),
+            },
+            Error::Limit { .. } => fault(FaultKind::ReadUnmapped),
+            Error::Fault { kind, .. } => fault(match kind {
+                FaultKind::ReadUnmapped => FaultKind::WriteUnmapped,
+                FaultKind::WriteUnmapped => FaultKind::WriteProtected,
+                FaultKind::WriteProtected => FaultKind::FetchProtected,
+                FaultKind::FetchProtected => FaultKind::Unaligned,
+                FaultKind::Unaligned => FaultKind::UnalignedJump,
+                FaultKind::UnalignedJump => FaultKind::NotCode,
+                FaultKind::NotCode => FaultKind::Undefined(0),
+                FaultKind::Undefined(_) => FaultKind::Breakpoint(1),
+                FaultKind::Breakpoint(_) => FaultKind::SystemCall(0),
+                FaultKind::SystemCall(_) => FaultKind::Halted,
+                FaultKind::Halted => FaultKind::Exception(3),
+                FaultKind::Exception(_) => {
+                    return Some(Error::NoTarget {
+                        target: address,
+                        at: here(),
+                    });
+                }
+            }),
+            Error::NoTarget { .. } => Error::InCall {
+                target: address,
+                at: here(),
+                source: Box::new(Error::NotMapped { address }),
+            },
+            Error::InCall { .. } => Error::Unicorn {
+                action: "map memory",
+                code: "NOMEM".to_owned(),
+            },
+            Error::Unicorn { .. } => return None,
+        })
+    }
+
+    #[test]
+    fn every_message_says_what_to_do() {
+        let messages: Vec<_> = all().iter().map(Error::to_string).collect();
+        assert!(messages.iter().all(|message| message.contains(": ")));
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../snapshots"));
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!("emulator_errors", messages.join("\n")));
     }
 }

@@ -119,11 +119,11 @@ pub(crate) fn implementations(
         let count = operands.len();
         let raw = operands.iter().map(|operand| {
             let field = &operand.name;
-            quote!(::opstitch::OperandValue::raw(self.#field))
+            quote!(p::OperandValue::raw(self.#field))
         });
         let raw_of_variant = operands.iter().map(|operand| {
             let field = &operand.name;
-            quote!(::opstitch::OperandValue::raw(op.#field))
+            quote!(p::OperandValue::raw(op.#field))
         });
         let padding = (count..most).map(|_| quote!(0));
         let binding = if count == 0 { quote!(_) } else { quote!(op) };

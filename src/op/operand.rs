@@ -241,6 +241,7 @@ operand_values! {
 /// What an operand of a micro-op is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum OperandKind {
     /// An unsigned number patched into the code.
     Unsigned,

@@ -81,14 +81,16 @@ pub enum SlabError {
         address: u64,
     },
     /// A trace of another slab.
-    #[error("the trace is installed in another slab; links do not cross slabs")]
+    #[error(
+        "the trace is installed in another slab, and links do not cross slabs; install it in this one too"
+    )]
     ForeignTrace,
     /// A trace that has been dropped.
     #[error("the trace has been dropped; install it again before linking to it")]
     DroppedTrace,
     /// An exit that is not one of the trace's, or cannot be linked.
     #[error(
-        "exit {exit} cannot be linked: it is not in this trace, nothing leads to it, or it was not made with `linkable_exit`"
+        "exit {exit} cannot be linked: it is not in this trace, nothing leads to it, or it is not linkable; make it with `linkable_exit`, and let a micro-op of the trace name it"
     )]
     NotLinkable {
         /// The exit's number.
@@ -98,7 +100,9 @@ pub enum SlabError {
     #[error("the trace has no invalidation point; call `invalidation_point` while building it")]
     NotInvalidatable,
     /// A literal that is not one of the trace's.
-    #[error("the literal is not one of this trace's `mut` literals, or nothing loads it")]
+    #[error(
+        "the literal is not one of this trace's, or nothing loads it; ask for one that `mut_literal` made while this trace was built and that a micro-op names"
+    )]
     UnknownLiteral,
     /// A slab that does not keep what is asked for.
     #[cfg(feature = "inspect")]
@@ -106,7 +110,7 @@ pub enum SlabError {
     NotAnnotated,
     /// A target that was not declared retargetable.
     #[error(
-        "{address:#x} was not declared with `Target::retargetable`, so calls may lead there directly"
+        "{address:#x} may be called directly, so it cannot be retargeted; make its target with `Target::retargetable` before building what calls it"
     )]
     NotRetargetable {
         /// The target's address.
@@ -126,4 +130,69 @@ pub enum Mapping {
     /// Changed pages are built aside and moved over the old ones (Linux): for systems that forbid the
     /// first. A few system calls for each page that changes.
     MovedPages,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of each. A new one is missing here until it is in [`next`].
+    fn all() -> Vec<SlabError> {
+        let mut all = vec![SlabError::Trace(crate::Error::Empty)];
+        while let Some(error) = all.last().and_then(next) {
+            all.push(error);
+        }
+        all
+    }
+
+    fn refused() -> io::Error {
+        io::Error::new(io::ErrorKind::PermissionDenied, "permission denied")
+    }
+
+    /// The error that is declared behind this one.
+    fn next(error: &SlabError) -> Option<SlabError> {
+        let address = 0x1_0000;
+        Some(match error {
+            SlabError::Trace(_) => SlabError::InvalidSize {
+                size: 0,
+                max: 128 << 20,
+            },
+            SlabError::InvalidSize { .. } => SlabError::Map {
+                mapping: Mapping::TwoViews,
+                source: refused(),
+            },
+            SlabError::Map { .. } => SlabError::System {
+                what: "synchronize the cores",
+                source: refused(),
+            },
+            SlabError::System { .. } => SlabError::Full {
+                needed: 4096,
+                longest: 512,
+            },
+            SlabError::Full { .. } => SlabError::NoLandingPad,
+            SlabError::NoLandingPad => SlabError::Forked,
+            SlabError::Forked => SlabError::WrongAddress {
+                linked: address,
+                reserved: 0x2_0000,
+            },
+            SlabError::WrongAddress { .. } => SlabError::OwnTrampoline { address },
+            SlabError::OwnTrampoline { .. } => SlabError::ForeignTrace,
+            SlabError::ForeignTrace => SlabError::DroppedTrace,
+            SlabError::DroppedTrace => SlabError::NotLinkable { exit: 2 },
+            SlabError::NotLinkable { .. } => SlabError::NotInvalidatable,
+            SlabError::NotInvalidatable => SlabError::UnknownLiteral,
+            #[cfg(feature = "inspect")]
+            SlabError::UnknownLiteral => SlabError::NotAnnotated,
+            #[cfg(feature = "inspect")]
+            SlabError::NotAnnotated => SlabError::NotRetargetable { address },
+            #[cfg(not(feature = "inspect"))]
+            SlabError::UnknownLiteral => SlabError::NotRetargetable { address },
+            SlabError::NotRetargetable { .. } => return None,
+        })
+    }
+
+    #[test]
+    fn every_message_says_what_to_do() {
+        crate::testing::assert_messages("slab_errors", all());
+    }
 }

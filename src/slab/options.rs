@@ -4,6 +4,7 @@ use super::{Mapping, Slab, SlabError};
 
 /// The size of the blocks that a slab hands out: lengths are rounded up to a multiple.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Granule {
     /// 16 bytes: the least padding.
     #[default]

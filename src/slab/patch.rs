@@ -30,6 +30,7 @@ impl Patch {
 
 /// Whether [`InstalledTrace::invalidate`] changed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Invalidated {
     /// The trace is invalid from now on.
     Now,

@@ -5,6 +5,7 @@ use crate::error::Error;
 
 /// What is done with the continuation slot of a micro-op whose successor follows directly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum FallThrough {
     /// The slot is a NOP. NOP and `b` may be exchanged while other threads run the trace (Arm ARM
     /// B2.2.5, "Concurrent modification and execution of instructions"), so every boundary between

@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 
+use opstitch::__private::OperandValue;
 use opstitch::inspect::Symbols;
 use opstitch::{
-    FallThrough, LinkedTrace, MicroOp, MicroOpInfo, MicroOpSet, OperandInfo, OperandKind,
-    OperandValue, Options, Target, TraceBuilder,
+    FallThrough, LinkedTrace, MicroOp, MicroOpInfo, MicroOpSet, OperandInfo, OperandKind, Options,
+    Target, TraceBuilder,
 };
 
 use super::{assert_snapshot, cpython_loop, quickstart};
