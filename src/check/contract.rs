@@ -85,9 +85,9 @@ impl Contract {
         self
     }
 
-    /// Says that a trace keeps `bytes` of stack while it runs, and saves x30 there. The micro-ops
-    /// `opened_by` take them at a trace's start; all others find them taken, and what leaves the trace
-    /// (`ret`, `br`, a tail call) gives them back before it does.
+    /// Says that a trace keeps `bytes` of stack while it runs, and saves x30 there. The micro-ops `opened_by`
+    /// run before they are taken; those that go on from there take them. All others find them taken, and
+    /// what leaves the trace (`ret`, `br`, a tail call) gives them back before it does.
     #[must_use]
     pub fn frame<'n>(
         mut self,
