@@ -73,21 +73,23 @@ fn operand_out_of_range_names_op_operand_value_and_range() {
     );
     says(
         error,
-        "Add: n=4096 is outside 0..=4095; choose a micro-op with a wider operand",
+        "Add: n=4096 is outside 0..=4095; give a value in that range, or declare a micro-op whose operand is wider",
     );
     says(
         refused(|b| b.push(Offset { n: -257 })),
-        "Offset: n=-257 is outside -256..=255; choose a micro-op with a wider operand",
+        "Offset: n=-257 is outside -256..=255; give a value in that range, or declare a micro-op whose operand is wider",
     );
     for n in [0, 101, u64::MAX] {
         says(
             refused(|b| b.push(Step { n })),
-            &format!("Step: n={n} is outside 1..=100; choose a micro-op with a wider operand"),
+            &format!(
+                "Step: n={n} is outside 1..=100; give a value in that range, or declare a micro-op whose operand is wider"
+            ),
         );
     }
     says(
         refused(|b| b.push(Word { value: 1 << 32 })),
-        "Word: value=4294967296 is outside 0..=4294967295; choose a micro-op with a wider operand",
+        "Word: value=4294967296 is outside 0..=4294967295; give a value in that range, or declare a micro-op whose operand is wider",
     );
 }
 
@@ -121,7 +123,7 @@ fn register_31_and_those_that_do_not_exist_are_refused() {
                 })
             }),
             &format!(
-                "Clear: register={register} is outside 0..=30; choose a micro-op with a wider operand"
+                "Clear: register={register} is outside 0..=30; give a value in that range, or declare a micro-op whose operand is wider"
             ),
         );
     }
