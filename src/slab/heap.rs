@@ -9,6 +9,8 @@
 //! Invariants: blocks cover the slab without a gap or an overlap; no two neighbours are both free; a
 //! block is in the list of its class exactly if it is free. [`Heap::check`] tests them all.
 
+use std::ops::{Index, IndexMut};
+
 /// Steps between two powers of two.
 const STEPS: u32 = 16;
 /// Powers of two: blocks of up to 2^28 granules.
@@ -41,11 +43,34 @@ struct Node {
     free: bool,
 }
 
+/// All nodes, by their numbers.
+#[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
+struct Nodes(Vec<Node>);
+
+impl Index<u32> for Nodes {
+    type Output = Node;
+
+    fn index(&self, node: u32) -> &Node {
+        #[cfg(test)]
+        tests::LOOKED_AT.set(tests::LOOKED_AT.get() + 1);
+        &self.0[node as usize]
+    }
+}
+
+impl IndexMut<u32> for Nodes {
+    fn index_mut(&mut self, node: u32) -> &mut Node {
+        #[cfg(test)]
+        tests::LOOKED_AT.set(tests::LOOKED_AT.get() + 1);
+        &mut self.0[node as usize]
+    }
+}
+
 /// The free and used blocks of a slab.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(crate) struct Heap {
-    nodes: Vec<Node>,
+    nodes: Nodes,
     /// Nodes that stand for no block.
     unused: u32,
     powers: u32,
@@ -78,7 +103,7 @@ impl Heap {
     /// A heap of `len` granules, all free. `len` is at least 1 and less than 2^28.
     pub(crate) fn new(len: u32) -> Heap {
         let mut heap = Heap {
-            nodes: Vec::new(),
+            nodes: Nodes::default(),
             unused: NONE,
             powers: 0,
             steps: [0; POWERS],
@@ -116,7 +141,7 @@ impl Heap {
         };
         let step = self.steps[power as usize].ilog2();
         let looked_at = self.looked_at((power as usize, step as usize));
-        let lengths = looked_at.map(|node| self.nodes[node as usize].len);
+        let lengths = looked_at.map(|node| self.nodes[node].len);
         lengths.max().unwrap_or(0)
     }
 
@@ -124,7 +149,7 @@ impl Heap {
     fn looked_at(&self, (power, step): (usize, usize)) -> impl Iterator<Item = u32> {
         let some = |node: u32| (node != NONE).then_some(node);
         let first = some(self.heads[power][step]);
-        std::iter::successors(first, move |&node| some(self.nodes[node as usize].next)).take(LOOKS)
+        std::iter::successors(first, move |&node| some(self.nodes[node].next)).take(LOOKS)
     }
 
     /// Takes `len` granules; `None` if no hole is that long.
@@ -137,7 +162,7 @@ impl Heap {
             self.enlist(rest);
         }
         self.free -= len;
-        let start = self.nodes[node as usize].start;
+        let start = self.nodes[node].start;
         Some(Block { node, start, len })
     }
 
@@ -147,7 +172,7 @@ impl Heap {
         if let Some(node) = self.split(block.node, len) {
             let Node {
                 start, len: rest, ..
-            } = self.nodes[node as usize];
+            } = self.nodes[node];
             block.len = len;
             self.give(Block {
                 node,
@@ -164,7 +189,7 @@ impl Heap {
             len: whole,
             after,
             ..
-        } = self.nodes[node as usize];
+        } = self.nodes[node];
         if whole <= len {
             return None;
         }
@@ -177,10 +202,10 @@ impl Heap {
             next: NONE,
             free: false,
         });
-        self.nodes[node as usize].len = len;
-        self.nodes[node as usize].after = rest;
+        self.nodes[node].len = len;
+        self.nodes[node].after = rest;
         if after != NONE {
-            self.nodes[after as usize].before = rest;
+            self.nodes[after].before = rest;
         }
         Some(rest)
     }
@@ -189,12 +214,12 @@ impl Heap {
     pub(crate) fn give(&mut self, block: Block) {
         let Block { mut node, len, .. } = block;
         self.free += len;
-        let Node { before, after, .. } = self.nodes[node as usize];
-        if after != NONE && self.nodes[after as usize].free {
+        let Node { before, after, .. } = self.nodes[node];
+        if after != NONE && self.nodes[after].free {
             self.delist(after);
             self.join(node, after);
         }
-        if before != NONE && self.nodes[before as usize].free {
+        if before != NONE && self.nodes[before].free {
             self.delist(before);
             self.join(before, node);
             node = before;
@@ -217,28 +242,28 @@ impl Heap {
             }
         }
         let mut looked_at = self.looked_at(class(len));
-        looked_at.find(|&node| self.nodes[node as usize].len >= len)
+        looked_at.find(|&node| self.nodes[node].len >= len)
     }
 
     /// Lets `first` take in `second`, which follows it.
     fn join(&mut self, first: u32, second: u32) {
-        let Node { len, after, .. } = self.nodes[second as usize];
-        self.nodes[first as usize].len += len;
-        self.nodes[first as usize].after = after;
+        let Node { len, after, .. } = self.nodes[second];
+        self.nodes[first].len += len;
+        self.nodes[first].after = after;
         if after != NONE {
-            self.nodes[after as usize].before = first;
+            self.nodes[after].before = first;
         }
-        self.nodes[second as usize].next = self.unused;
+        self.nodes[second].next = self.unused;
         self.unused = second;
     }
 
     fn enlist(&mut self, node: u32) {
-        let (power, step) = class(self.nodes[node as usize].len);
+        let (power, step) = class(self.nodes[node].len);
         let head = self.heads[power][step];
-        let this = &mut self.nodes[node as usize];
+        let this = &mut self.nodes[node];
         (this.free, this.previous, this.next) = (true, NONE, head);
         if head != NONE {
-            self.nodes[head as usize].previous = node;
+            self.nodes[head].previous = node;
         }
         self.heads[power][step] = node;
         self.steps[power] |= 1 << step;
@@ -251,13 +276,13 @@ impl Heap {
             previous,
             next,
             ..
-        } = self.nodes[node as usize];
-        self.nodes[node as usize].free = false;
+        } = self.nodes[node];
+        self.nodes[node].free = false;
         if next != NONE {
-            self.nodes[next as usize].previous = previous;
+            self.nodes[next].previous = previous;
         }
         if previous != NONE {
-            self.nodes[previous as usize].next = next;
+            self.nodes[previous].next = next;
             return;
         }
         let (power, step) = class(len);
@@ -272,12 +297,12 @@ impl Heap {
 
     fn new_node(&mut self, node: Node) -> u32 {
         if self.unused == NONE {
-            self.nodes.push(node);
-            return self.nodes.len() as u32 - 1;
+            self.nodes.0.push(node);
+            return self.nodes.0.len() as u32 - 1;
         }
         let index = self.unused;
-        self.unused = self.nodes[index as usize].next;
-        self.nodes[index as usize] = node;
+        self.unused = self.nodes[index].next;
+        self.nodes[index] = node;
         index
     }
 }

@@ -17,7 +17,7 @@ impl Heap {
                 let mut node = self.heads[power][step];
                 assert_eq!(self.steps[power] >> step & 1 != 0, node != NONE);
                 while node != NONE {
-                    let this = self.nodes[node as usize];
+                    let this = self.nodes[node];
                     assert!(this.free && class(this.len) == (power, step));
                     assert!(listed.insert(node));
                     node = this.next;
@@ -28,15 +28,15 @@ impl Heap {
         let mut node = self.unused;
         while node != NONE {
             assert!(unused.insert(node));
-            node = self.nodes[node as usize].next;
+            node = self.nodes[node].next;
         }
-        let mut node = (0..self.nodes.len() as u32)
-            .find(|node| !unused.contains(node) && self.nodes[*node as usize].start == 0)
+        let mut node = (0..self.nodes.0.len() as u32)
+            .find(|node| !unused.contains(node) && self.nodes[*node].start == 0)
             .expect("a block starts at 0");
         let (mut at, mut free, mut last_free, mut before) = (0, 0, false, NONE);
         let mut blocks = 0;
         while node != NONE {
-            let this = self.nodes[node as usize];
+            let this = self.nodes[node];
             assert_eq!((this.start, this.before), (at, before));
             assert!(this.len > 0 && !(last_free && this.free));
             assert_eq!(this.free, listed.remove(&node));
@@ -46,7 +46,7 @@ impl Heap {
             blocks += 1;
         }
         assert_eq!((at, free, listed.len()), (self.len, self.free, 0));
-        assert_eq!(blocks + unused.len(), self.nodes.len());
+        assert_eq!(blocks + unused.len(), self.nodes.0.len());
     }
 }
 
@@ -160,7 +160,7 @@ fn every_short_sequence_of_calls_keeps_the_heap_whole() {
         }
         for (number, &(start, len)) in taken.iter().enumerate() {
             let node = (0..)
-                .zip(&heap.nodes)
+                .zip(&heap.nodes.0)
                 .find(|(node, it)| it.start == start && !it.free && heap.is_block(*node));
             let (node, _) = node.expect("a block is there until it is given back");
             let mut next = heap.clone();
@@ -179,7 +179,7 @@ impl Heap {
     fn is_block(&self, node: u32) -> bool {
         let mut unused = self.unused;
         while unused != NONE && unused != node {
-            unused = self.nodes[unused as usize].next;
+            unused = self.nodes[unused].next;
         }
         unused == NONE
     }
@@ -284,4 +284,36 @@ proptest! {
         let free = taken.iter().filter(|t| !**t).count();
         prop_assert_eq!(heap.free_granules() as usize, free);
     }
+}
+
+thread_local! {
+    /// How often this thread has looked at a node.
+    pub(super) static LOOKED_AT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// The most nodes that one call looks at in a heap of so many granules, 90 % full and in use for long.
+fn most_looked_at(granules: u32, rounds: usize) -> u64 {
+    let (mut heap, mut random) = (Heap::new(granules), Random(granules.into()));
+    let (mut blocks, mut most) = (Vec::new(), 0);
+    for _ in 0..rounds {
+        let before = LOOKED_AT.get();
+        let full = heap.free_granules() < granules / 10;
+        if !full && random.below(10) < 9 {
+            blocks.extend(heap.take(1 + random.below(100) as u32));
+        } else if !blocks.is_empty() {
+            let any = random.below(blocks.len() as u64) as usize;
+            heap.give(blocks.swap_remove(any));
+        }
+        most = most.max(LOOKED_AT.get() - before);
+    }
+    most
+}
+
+/// From 64 KiB to the largest slab.
+#[test]
+fn what_a_call_costs_does_not_depend_on_the_size() {
+    let rounds = fewer(1_000_000);
+    let most = [1 << 12, 1 << 16, 1 << 20, 1 << 23].map(|len| most_looked_at(len, rounds));
+    println!("{most:?} nodes at most");
+    assert!(most.iter().all(|&most| most <= 40), "{most:?}");
 }
