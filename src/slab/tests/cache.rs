@@ -1,6 +1,7 @@
 //! Cache maintenance, on AArch64: code that was rewritten is what runs.
 
 use super::Raw;
+use crate::asm::NOP;
 use crate::slab::{InstalledTrace, Mapping, SlabOptions};
 
 /// `movz w0, n ; ret`
@@ -63,4 +64,39 @@ fn code_that_is_not_flushed_is_not_sure_to_run() {
     assert!(result < 2);
     rewrite(&trace, 2, true);
     assert_eq!(run(&trace), 2);
+}
+
+/// Lets the NOP in front of one piece of code lead to another one, as a link does, or not.
+fn patch(trace: &InstalledTrace, word: u32, clean: bool) {
+    let shared = &*trace.slab().shared;
+    let mut state = shared.lock();
+    let mut writer = shared.writer(&mut state);
+    writer.store_word(trace.start(), word);
+    if clean {
+        shared.commit(&mut state, writer).unwrap();
+    } else {
+        writer.commit_without_cleaning().unwrap();
+    }
+}
+
+/// The same for a patch site.
+#[test]
+fn a_patch_that_is_not_flushed_is_not_sure_to_run() {
+    let slab = SlabOptions::new(1 << 16).mapping(Mapping::TwoViews);
+    let raw = Raw {
+        bytes: [&NOP.to_le_bytes()[..], &code(0), &code(1)].concat(),
+        ..Raw::default()
+    };
+    let trace = raw.install(&slab.build().unwrap(), |_, _| ()).unwrap();
+    let jump = crate::asm::branch::b(3);
+    (0..3).for_each(|_| assert_eq!(run(&trace), 0));
+    patch(&trace, jump, false);
+    let result = run(&trace);
+    if std::env::var_os("OPSTITCH_QEMU").is_some() {
+        assert_eq!(result, 0, "QEMU has noticed what it was not told");
+    }
+    patch(&trace, jump, true);
+    assert_eq!(run(&trace), 1);
+    patch(&trace, NOP, true);
+    assert_eq!(run(&trace), 0);
 }
