@@ -239,7 +239,7 @@ run_all() {
     shift
     say "cargo test -p opstitch $*"
     # shellcheck disable=SC2086 # a list of words
-    "$cargo" test ${CARGO_FLAGS:-} -p opstitch "$@"
+    "$cargo" test ${CARGO_FLAGS:-} --no-fail-fast -p opstitch "$@"
     say "the examples in the documentation"
     # shellcheck disable=SC2086
     "$cargo" test ${CARGO_FLAGS:-} -p opstitch --doc

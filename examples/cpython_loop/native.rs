@@ -10,7 +10,21 @@ use opstitch::{Trace, TraceBuilder};
 use super::machine::{Fault, Layout, Left, Memory};
 use super::objects::{STACK_POINTER, World};
 use super::runtime::Runtime;
-use super::uops::_SHIM;
+
+/// What CPython's shim is to its traces: the way in from C. It is a trace of its own.
+mod shim {
+    opstitch::uops! {
+        registers { frame: x21, stack_pointer: x22, thread: x23 }
+
+        /// Pins what the trace expects to be pinned, and goes to its entry, which is in `x3`.
+        op Shim {
+            ; mov frame, x0
+            ; mov stack_pointer, x1
+            ; mov thread, x2
+            ; br x3
+        }
+    }
+}
 
 /// A trace that can be run, and the way into it.
 pub struct Code {
@@ -47,10 +61,10 @@ impl Host {
     /// Makes a trace runnable.
     pub fn publish(&self, trace: &Trace<'_>, layout: &Layout) -> Result<Code, Box<dyn Error>> {
         let slab = if layout.near { &self.near } else { &self.far };
-        let mut shim = TraceBuilder::new();
-        shim.push(_SHIM)?;
+        let mut builder = TraceBuilder::new();
+        builder.push(shim::Shim)?;
         Ok(Code {
-            shim: slab.install(&shim.finish()?)?,
+            shim: slab.install(&builder.finish()?)?,
             trace: slab.install(trace)?,
         })
     }

@@ -254,12 +254,4 @@ opstitch::uops! {
         ; ldp x29, x30, [sp], #16
         ; ret
     }
-
-    /// Not a part of the trace: the way into it from C, as CPython's shim. `x3` is the trace's entry.
-    op _SHIM {
-        ; mov frame, x0
-        ; mov stack_pointer, x1
-        ; mov thread, x2
-        ; br x3
-    }
 }

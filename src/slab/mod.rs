@@ -93,6 +93,10 @@ pub(crate) const JUMP_REACH: usize = Field::Imm26.reach() as usize;
 ///
 /// A slab is a handle: clones share the memory, which is unmapped when the last clone and the last trace of it
 /// are gone. It can be used from all threads.
+///
+/// A forked child shares the memory of [`Mapping::TwoViews`] with its parent. What would change it returns
+/// [`SlabError::Forked`] there, and drops leave it alone; traces run on. What only looks ([`statistics`](Slab::statistics),
+/// say) waits for the slab's lock, which a thread that the child does not have may have held when it was made.
 #[derive(Debug, Clone)]
 pub struct Slab {
     shared: Arc<Shared>,
