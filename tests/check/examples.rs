@@ -15,7 +15,7 @@ pub mod quickstart;
 fn those_of_cpython_loop() {
     let contract = Contract::new()
         .pinned((20..=26).map(Reg))
-        .frame(16, ["_SHIM", "_START_EXECUTOR"]);
+        .frame(16, ["_START_EXECUTOR"]);
     let findings = check(cpython::Op::micro_ops(), &contract);
     assert!(findings.is_empty(), "{findings}");
 }
