@@ -10,10 +10,9 @@ use std::collections::BTreeMap;
 use capstone::prelude::*;
 use capstone::{Insn, RegId};
 
-use crate::check::body;
+use super::{says, set, words};
 use crate::check::registers::{Register, Set};
-use crate::check::table::{self, CLASSES, Class, Field};
-use crate::inspect::disassemble;
+use crate::check::table::{CLASSES, Class, Field};
 
 /// Classes of which Capstone 5.0.6 says something else, what, and so is not asked; each was looked up in the
 /// Arm ARM.
@@ -92,16 +91,6 @@ const FAULTS: &[(&str, &[&str])] = &[
     ),
 ];
 
-fn set(fields: &[Field], word: u32) -> Set {
-    let sets = fields.iter().map(|&field| body::registers(field, word).1);
-    sets.fold(Set::EMPTY, Set::union)
-}
-
-/// What the table says an instruction reads and writes.
-fn ours(class: &Class, word: u32) -> (Set, Set) {
-    (set(class.reads, word), set(class.writes, word))
-}
-
 /// The registers of the table that have bits in the word.
 fn named(class: &Class, word: u32) -> Set {
     let fields = class.reads.iter().chain(class.writes);
@@ -159,22 +148,6 @@ fn shown((reads, writes): (Set, Set)) -> String {
     format!("[{}] -> [{}]", names(reads), names(writes))
 }
 
-/// Some words of a class, the same ones each time.
-fn words(class: &'static Class) -> impl Iterator<Item = u32> {
-    let mut state = u64::from(class.value) | 1;
-    let words = std::iter::repeat_with(move || {
-        // Knuth's MMIX generator.
-        state = state
-            .wrapping_mul(0x5851_f42d_4c95_7f2d)
-            .wrapping_add(0x1405_7b7e_f767_814f);
-        class.value | (state >> 32) as u32 & !class.mask
-    });
-    words.take(2_000).filter(move |&word| {
-        table::class(word).is_some_and(|first| std::ptr::eq(first, class))
-            && disassemble::is_instruction(word)
-    })
-}
-
 #[test]
 fn the_table_says_what_capstone_says() {
     let mode = arch::arm64::ArchMode::Arm;
@@ -208,7 +181,7 @@ fn the_table_says_what_capstone_says() {
                     what,
                 );
             }
-            let (ours, theirs) = (ours(class, word), theirs(&cs, instruction));
+            let (ours, theirs) = (says(class, word), theirs(&cs, instruction));
             let (all_ours, all_theirs) = (ours.0.union(ours.1), theirs.0.union(theirs.1));
             let says_less = all_theirs != all_ours && all_theirs.without(all_ours) == Set::EMPTY;
             if says_less {
