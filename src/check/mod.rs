@@ -11,7 +11,7 @@
 //!
 //!     /// Calls a runtime function with the topmost value. Needs the value again, and finds it changed.
 //!     op Call(function: call) {
-//!         ; ldr x9, [stack, #-8]
+//!         ; ldur x9, [stack, #-8]
 //!         ; str x30, [sp, #-16]!
 //!         ; mov x0, x9
 //!         ; bl =>function

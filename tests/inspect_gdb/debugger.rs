@@ -34,7 +34,8 @@ opstitch::uops! {
 /// Set for the process that is to be debugged, to the directory for listings.
 const DEBUGGEE: &str = "OPSTITCH_TEST_DEBUGGEE";
 
-#[inline(never)]
+// Names that a breakpoint finds whatever debug information there is.
+#[unsafe(no_mangle)]
 extern "C" fn runtime_function(argument: u64) {
     black_box(argument);
 }
@@ -53,7 +54,7 @@ fn rust_callers_caller(trace: &InstalledTrace) {
     black_box(trace);
 }
 
-#[inline(never)]
+#[unsafe(no_mangle)]
 extern "C" fn trace_is_gone(address: u64) {
     black_box(address);
 }
@@ -175,7 +176,10 @@ fn functions(backtrace: &str) -> Vec<&str> {
     let names = frames.map(|line| {
         let name = line.split_once(" (").map_or(line, |(name, _)| name);
         let name = name.rsplit(' ').next().unwrap_or(name);
-        name.rsplit("::").next().unwrap_or(name)
+        // Where GDB has the symbol only, a hash is the last part of its name.
+        let is_hash = |part: &&str| part.len() == 17 && part.starts_with('h');
+        let mut parts = name.rsplit("::").skip_while(is_hash);
+        parts.next().unwrap_or(name)
     });
     names.filter(|name| known.contains(name)).collect()
 }
@@ -226,13 +230,13 @@ fn gdb_stops_in_a_trace_by_name_and_shows_its_callers() {
             // By the trace's name, before there is a trace.
             "break hot_loop\nSTART\nbacktrace\ninfo symbol $pc\nnext\ninfo symbol $pc\nnext\ninfo symbol $pc + 4",
             // In a function that the trace calls, through a trampoline.
-            "delete\nbreak inspect_gdb::debugger::runtime_function\nSTART\nbacktrace\nup\ninfo symbol $pc - 4\nup\n\
+            "delete\nbreak runtime_function\nSTART\nbacktrace\nup\ninfo symbol $pc - 4\nup\n\
              printf \"x19 is %lx, x27 is %lx, x28 is %lx\\n\", $x19, $x27, $x28",
             // In the shim, at each of its instructions.
             &entering,
             leaving,
             // And in the end nothing is known any more.
-            "delete\nbreak inspect_gdb::debugger::trace_is_gone\nSTART\nbacktrace 1\ninfo symbol $x0",
+            "delete\nbreak trace_is_gone\nSTART\nbacktrace 1\ninfo symbol $x0",
         ],
     );
     let [by_name, called, entering, leaving, gone] = &steps[..] else {
