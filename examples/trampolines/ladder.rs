@@ -1,8 +1,6 @@
 //! The rungs: ways to get from a trace to the functions it calls.
 
-use opstitch::{
-    Error, FallThrough, Label, LinkedTrace, MicroOp, Options, Target, Trace, TraceBuilder,
-};
+use opstitch::{Error, FallThrough, LinkedTrace, MicroOp, Options, Target, Trace, TraceBuilder};
 
 use super::Program;
 use super::cpython_loop::machine::{FAR, NEAR};
@@ -117,14 +115,15 @@ impl Rung {
         program: &dyn Program,
         builder: &'b mut TraceBuilder,
     ) -> Result<Trace<'b>, Error> {
-        match self.way {
-            Way::Own(own) => {
-                let mut calls = OwnTrampolines::new(builder, own);
-                program.stitch_labelled(&mut calls)?;
-                calls.behind_the_loop()?;
-            }
-            _ => program.stitch_direct(&mut Library { builder })?,
-        }
+        let Way::Own(own) = self.way else {
+            program.stitch(&mut Calls::new(builder, None, Vec::new()))?;
+            return builder.finish();
+        };
+        // Once to see where the trampolines come to lie, and once to call them there.
+        stitch_own(program, builder, own, Vec::new())?;
+        let linked = builder.finish()?.link(self.address())?;
+        let places = trampolines(&linked).map(|at| self.address() + u64::from(at));
+        stitch_own(program, builder, own, places.collect())?;
         builder.finish()
     }
 
@@ -135,116 +134,102 @@ impl Rung {
     }
 }
 
-/// What a trace's calls are made by while it is stitched.
-pub trait Calls {
-    /// What a micro-op has for an operand that it calls.
-    type Callee: Copy;
-
-    /// The builder.
-    fn builder(&mut self) -> &mut TraceBuilder;
-
-    /// An operand for the next micro-op, by which it calls the function at `address` at one place.
-    fn callee(&mut self, address: u64) -> Result<Self::Callee, Error>;
-
-    /// Appends a micro-op.
-    fn push<M: MicroOp>(&mut self, op: M) -> Result<(), Error>;
-}
-
-/// Calls are the library's affair.
-pub struct Library<'b> {
-    builder: &'b mut TraceBuilder,
-}
-
-impl Calls for Library<'_> {
-    type Callee = Target;
-
-    fn builder(&mut self) -> &mut TraceBuilder {
-        self.builder
-    }
-
-    fn callee(&mut self, address: u64) -> Result<Target, Error> {
-        Target::new(address)
-    }
-
-    fn push<M: MicroOp>(&mut self, op: M) -> Result<(), Error> {
-        self.builder.push(op)
-    }
-}
-
-/// Calls lead to trampolines that are micro-ops themselves, behind the one that calls: it jumps over them
-/// at its end.
-pub struct OwnTrampolines<'b> {
-    builder: &'b mut TraceBuilder,
+fn stitch_own(
+    program: &dyn Program,
+    builder: &mut TraceBuilder,
     own: Own,
-    /// What the next micro-op calls.
-    next: Vec<(u64, Label)>,
-    /// What is to come out of line.
-    later: Vec<(u64, Label)>,
+    places: Vec<u64>,
+) -> Result<(), Error> {
+    let mut calls = Calls::new(builder, Some(own), places);
+    program.stitch(&mut calls)?;
+    let out_of_line = std::mem::take(&mut calls.later);
+    calls.trampolines(&out_of_line)
 }
 
-impl<'b> OwnTrampolines<'b> {
-    fn new(builder: &'b mut TraceBuilder, own: Own) -> OwnTrampolines<'b> {
-        OwnTrampolines {
+/// Where the micro-ops of a trace that are trampolines begin, in bytes from its start.
+pub fn trampolines(linked: &LinkedTrace) -> impl Iterator<Item = u32> {
+    let words = (0..linked.bytes().len() as u32).step_by(4);
+    words.filter(|&at| {
+        let op = linked.op_at(at).filter(|op| op.offset() == at);
+        op.is_some_and(|op| matches!(op.name(), "Movk" | "Load"))
+    })
+}
+
+/// Stitches a trace's micro-ops, and decides what their calls lead to.
+pub struct Calls<'b> {
+    builder: &'b mut TraceBuilder,
+    /// Trampolines that are micro-ops, if there are any, and their addresses, if they are known.
+    own: Option<Own>,
+    places: Vec<u64>,
+    /// How many of them the micro-ops have asked for.
+    made: usize,
+    /// The functions that the next micro-op calls by trampolines of its own, and these.
+    next: Vec<(u64, Target)>,
+    /// The functions whose trampolines are to come out of line.
+    later: Vec<u64>,
+}
+
+impl<'b> Calls<'b> {
+    fn new(builder: &'b mut TraceBuilder, own: Option<Own>, places: Vec<u64>) -> Calls<'b> {
+        builder.clear();
+        Calls {
             builder,
             own,
+            places,
+            made: 0,
             next: Vec::new(),
             later: Vec::new(),
         }
     }
 
-    fn behind_the_loop(&mut self) -> Result<(), Error> {
-        let trampolines = std::mem::take(&mut self.later);
-        self.trampolines(&trampolines)
-    }
-
-    fn trampolines(&mut self, trampolines: &[(u64, Label)]) -> Result<(), Error> {
-        for &(function, label) in trampolines {
-            self.builder.bind(label)?;
-            match self.own.kind {
-                Kind::Movk => self.builder.push(Movk { function })?,
-                Kind::Load => {
-                    let function = self.builder.mut_literal(function);
-                    self.builder.push(Load { function })?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Calls for OwnTrampolines<'_> {
-    type Callee = Label;
-
-    fn builder(&mut self) -> &mut TraceBuilder {
+    /// The builder, for labels and exits.
+    pub fn builder(&mut self) -> &mut TraceBuilder {
         self.builder
     }
 
-    fn callee(&mut self, address: u64) -> Result<Label, Error> {
+    /// What the next micro-op calls, at one place, to get to a function.
+    pub fn callee(&mut self, function: u64) -> Result<Target, Error> {
+        let Some(own) = self.own else {
+            return Target::new(function);
+        };
         let mut known = self.next.iter();
-        let known = known.find(|(function, _)| *function == address && !self.own.per_call);
-        Ok(match known {
-            Some(&(_, label)) => label,
-            None => {
-                let label = self.builder.label();
-                self.next.push((address, label));
-                label
-            }
-        })
+        if let Some(&(_, target)) = known.find(|&&(known, _)| known == function && !own.per_call) {
+            return Ok(target);
+        }
+        let target = Target::new(self.places.get(self.made).copied().unwrap_or(FAR))?;
+        self.made += 1;
+        self.next.push((function, target));
+        Ok(target)
     }
 
-    fn push<M: MicroOp>(&mut self, op: M) -> Result<(), Error> {
+    /// Appends a micro-op, and its trampolines: it jumps over them at its end.
+    pub fn push<M: MicroOp>(&mut self, op: M) -> Result<(), Error> {
         self.builder.push(op)?;
-        let trampolines = std::mem::take(&mut self.next);
-        if self.own.out_of_line {
-            self.later.extend(trampolines);
+        let functions: Vec<_> = self.next.drain(..).map(|(function, _)| function).collect();
+        if self.own.is_some_and(|own| own.out_of_line) {
+            self.later.extend(functions);
             return Ok(());
         }
-        if trampolines.is_empty() {
+        if functions.is_empty() {
             return Ok(());
         }
         let around = self.builder.label();
         self.builder.jump(around)?;
-        self.trampolines(&trampolines)?;
+        self.trampolines(&functions)?;
         self.builder.bind(around)
+    }
+
+    fn trampolines(&mut self, functions: &[u64]) -> Result<(), Error> {
+        for &function in functions {
+            match self.own.map(|own| own.kind) {
+                Some(Kind::Movk) => self.builder.push(Movk { function })?,
+                Some(Kind::Load) => {
+                    let function = self.builder.mut_literal(function);
+                    self.builder.push(Load { function })?;
+                }
+                None => {}
+            }
+        }
+        Ok(())
     }
 }

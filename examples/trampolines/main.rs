@@ -24,7 +24,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use ladder::{Library, OwnTrampolines};
+use ladder::Calls;
 use mca::Mca;
 
 const USAGE: &str = "usage: trampolines [--csv] [--no-mca] [--svg FILE]
@@ -38,11 +38,8 @@ pub trait Program {
     /// What it is called.
     fn name(&self) -> &'static str;
 
-    /// Stitches its trace with calls that are the library's affair.
-    fn stitch_direct(&self, calls: &mut Library<'_>) -> Result<(), opstitch::Error>;
-
-    /// Stitches its trace with trampolines that are micro-ops.
-    fn stitch_labelled(&self, calls: &mut OwnTrampolines<'_>) -> Result<(), opstitch::Error>;
+    /// Stitches its trace.
+    fn stitch(&self, calls: &mut Calls<'_>) -> Result<(), opstitch::Error>;
 
     /// Runs the trace in all the ways that are out of the ordinary, and checks what it does.
     #[cfg(not(target_arch = "aarch64"))]

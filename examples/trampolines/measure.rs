@@ -7,7 +7,7 @@ use opstitch::slab::SlabOptions;
 
 use super::Program;
 use super::cpython_loop::machine::FAR;
-use super::ladder::{Kind, Own, RUNGS, Rung, Way};
+use super::ladder::{Kind, Own, RUNGS, Rung, Way, trampolines};
 use super::mca::{CORES, Mca};
 use super::walk::{Code, is_call};
 
@@ -153,17 +153,9 @@ fn relocations(rung: &Rung, linked: &LinkedTrace) -> usize {
             kind, out_of_line, ..
         }) => {
             let each = if kind == Kind::Movk { 4 } else { 1 };
-            each * trampolines(linked) + cold + if out_of_line { hot } else { 0 }
+            each * trampolines(linked).count() + cold + if out_of_line { hot } else { 0 }
         }
         Way::Trace => linked.far_targets().len() + hot + cold,
         Way::Slab | Way::Direct => hot + cold,
     }
-}
-
-/// How many of a trace's micro-ops are trampolines.
-fn trampolines(linked: &LinkedTrace) -> usize {
-    let words = (0..linked.bytes().len() as u32).step_by(4);
-    let ops = words.filter_map(|at| linked.op_at(at).filter(|op| op.offset() == at));
-    ops.filter(|op| matches!(op.name(), "Movk" | "Load"))
-        .count()
 }

@@ -15,6 +15,7 @@ use opstitch::{MicroOpInfo, MicroOpSet};
 use super::llvm_mc::LlvmMc;
 use super::micro_ops::{All, End, all, number};
 use super::source::{self, Line, Source};
+use super::trampolines::orders;
 use super::{cpython_loop, quickstart};
 
 /// A line, and the word that it must become.
@@ -102,11 +103,17 @@ fn assert_same(file: &str, set: &'static MicroOpSet) {
 }
 
 const QUICKSTART: &str = include_str!("../../examples/quickstart.rs");
+const ORDERS: &str = include_str!("../../examples/trampolines/orders/uops.rs");
 const CPYTHON_LOOP: &str = include_str!("../../examples/cpython_loop/uops.rs");
 
 #[test]
 fn quickstart_is_what_llvm_makes_of_it() {
     assert_same(QUICKSTART, quickstart::uop::Op::micro_ops());
+}
+
+#[test]
+fn orders_is_what_llvm_makes_of_it() {
+    assert_same(ORDERS, orders::uops::Op::micro_ops());
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub mod uops;
 use opstitch::Error;
 
 use super::Program;
-use super::ladder::{Library, OwnTrampolines};
+use super::ladder::Calls;
 
 /// The program.
 pub struct Orders;
@@ -29,12 +29,8 @@ impl Program for Orders {
         "orders"
     }
 
-    fn stitch_direct(&self, calls: &mut Library<'_>) -> Result<(), Error> {
-        uops::direct::stitch(calls)
-    }
-
-    fn stitch_labelled(&self, calls: &mut OwnTrampolines<'_>) -> Result<(), Error> {
-        uops::labelled::stitch(calls)
+    fn stitch(&self, calls: &mut Calls<'_>) -> Result<(), Error> {
+        uops::stitch(calls)
     }
 
     #[cfg(not(target_arch = "aarch64"))]
