@@ -120,5 +120,10 @@ package: ## Make the packages that would be published, and build each by itself
 	@sh scripts/setup.sh build
 	@cargo package $(CARGO_FLAGS) $(WORKSPACE)
 
+# Cranelift again, for rbpf: a workspace of its own.
+bench-ebpf: ## What translating eBPF costs, beside rbpf's Cranelift in one run
+	@sh scripts/setup.sh build
+	@cargo run $(CARGO_FLAGS) --release --manifest-path benches/ebpf/Cargo.toml
+
 clean: ## Remove everything that was built
 	@cargo clean
