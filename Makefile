@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint test-asan test-html test-native package check-apple bench bench-ratios bench-update guide clean
+.PHONY: help setup demo test lint test-asan test-html test-native package check-apple bench bench-ratios bench-update bench-ebpf guide clean
 
 # A Rust that was installed a moment ago is not yet on the PATH of a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin

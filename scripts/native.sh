@@ -244,6 +244,14 @@ run_all() {
     # shellcheck disable=SC2086
     "$cargo" test ${CARGO_FLAGS:-} -p opstitch --doc
     run_examples "$cargo"
+    test_ebpf "$cargo"
+}
+
+# The package examples/ebpf: every test, and with EBPF_CONFORMANCE the conformance programs.
+test_ebpf() {
+    say "cargo test -p ebpf"
+    # shellcheck disable=SC2086 # a list of words
+    "$1" test ${CARGO_FLAGS:-} -p ebpf
 }
 
 run_examples() {
@@ -269,6 +277,7 @@ test_here() {
     cargo test ${CARGO_FLAGS:-} -p opstitch
     to_run examples >"$work/examples"
     run_examples cargo
+    test_ebpf cargo
 }
 
 test_with_qemu() {

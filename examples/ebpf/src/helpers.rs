@@ -41,6 +41,7 @@ pub struct Helper {
     pub ends: bool,
     /// Whether it is to lie where `bl` does not reach it, for trying that.
     pub is_far: bool,
+    #[cfg(not(target_arch = "aarch64"))]
     pub(crate) body: fn(&mut dyn Memory, [u64; 5]) -> u64,
     #[cfg(target_arch = "aarch64")]
     pub(crate) code: usize,
@@ -54,6 +55,7 @@ impl Helper {
             name: F::NAME,
             ends: false,
             is_far: false,
+            #[cfg(not(target_arch = "aarch64"))]
             body: F::call,
             #[cfg(target_arch = "aarch64")]
             code: crate::run::entry_of::<F>(),

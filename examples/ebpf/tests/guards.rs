@@ -37,6 +37,14 @@ fn access(code: impl Fn(i16) -> Vec<Instruction>, len: usize, offset: i16) -> Op
     let outcome = run(&code(offset), &mut vec![0; len]);
     let pc = code(offset).iter().position(|it| it.is_access()).unwrap();
     match outcome.end {
+        // Natively the stack may lie right beside the input, and what misses the one hits the other.
+        End::Returned(_) if offset < 0 || offset as usize >= len => {
+            let address = outcome.input.wrapping_add(offset as i64 as u64);
+            let stack = outcome.stack_top - 4096..outcome.stack_top;
+            stack
+                .contains(&address)
+                .then_some(Stop::OutOfBounds { pc, address })
+        }
         End::Returned(_) => None,
         End::Stopped(Stop::OutOfBounds { pc: at, address }) => {
             let expected = outcome.input.wrapping_add(offset as i64 as u64);

@@ -8,6 +8,7 @@ use ebpf::program::Program;
 use ebpf::run::{End, Machine, Settings};
 use opstitch::FallThrough::{Elide, Nop};
 use opstitch::Options;
+#[cfg(not(target_arch = "aarch64"))]
 use support::interpreter::Interpreter;
 
 /// A program, its input, and what must come out, computed by other means.
@@ -276,6 +277,7 @@ fn results_and_memory() {
 }
 
 /// How many eBPF instructions a case has.
+#[cfg(not(target_arch = "aarch64"))]
 fn interpreted(case: &Case) -> u64 {
     let program = object(case.object, None, &builtin()).unwrap();
     let addresses: Vec<u64> = (1..).map(|n| n << 32).take(program.data.len()).collect();

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use opstitch::slab::{InstalledTrace, Slab};
+use opstitch::slab::{InstalledTrace, ReturnValue, Slab};
 use opstitch::{LinkedTrace, Target};
 
 use super::{Bytes, Error, Outcome, Settings, Shared, end};
@@ -136,6 +136,9 @@ struct Left {
     x0: u64,
     x1: u64,
 }
+
+// SAFETY: two integers, which any contents of x0 and x1 are.
+unsafe impl ReturnValue for Left {}
 
 fn share(bytes: &[u8]) -> Shared {
     let mut bytes = Bytes::new(bytes);
