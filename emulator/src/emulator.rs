@@ -24,6 +24,9 @@ pub struct Emulator<'a> {
 
 impl<'a> Emulator<'a> {
     /// A core with a stack, and nothing else in its memory. All registers but `sp` are zero.
+    ///
+    /// # Errors
+    /// [`Error::Unicorn`] if there is no memory for a core.
     pub fn new() -> Result<Emulator<'a>, Error> {
         let mut engine = engine::new()?;
         engine::map(&mut engine, RETURN_ADDRESS, PAGE, Kind::Return)?;
@@ -38,6 +41,10 @@ impl<'a> Emulator<'a> {
 
     /// Puts a trace at its address, where the guest can read and execute it, but not write. Traces
     /// and call targets may share pages.
+    ///
+    /// # Errors
+    /// [`Error::Overlap`] where another trace, a call target or guest memory lies, [`Error::TooLong`] where the
+    /// address space ends, [`Error::OutOfMemory`].
     pub fn load(&mut self, linked: &LinkedTrace) -> Result<(), Error> {
         let trace = Loaded::new(linked);
         let (address, len) = (trace.address, trace.len);
@@ -60,6 +67,9 @@ impl<'a> Emulator<'a> {
     }
 
     /// Takes the trace away that was loaded at `address`. Call targets and memory stay.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchTrace`] if no trace begins there.
     pub fn unload(&mut self, address: u64) -> Result<(), Error> {
         let state = self.engine.get_data_mut();
         let trace = state.traces.remove(address);
@@ -82,6 +92,9 @@ impl<'a> Emulator<'a> {
 
     /// Takes away all traces, call targets and memory, and resets every register: as after
     /// [`new`](Emulator::new), but faster. [`set_clobber`](Emulator::set_clobber) stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Unicorn`] if the core cannot be reset.
     pub fn clear(&mut self) -> Result<(), Error> {
         let state = self.engine.get_data_mut();
         state.traces.clear();
@@ -109,6 +122,9 @@ impl<'a> Emulator<'a> {
     /// Guest memory that may be read and written: `len` bytes, all zero, 16-aligned, of which the
     /// address is returned. The pages before and behind are not mapped, and the last byte of the
     /// memory (rounded up to 16) is the last of its page, so running past the end is a fault.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] if the guest has no more memory.
     pub fn allocate(&mut self, len: usize) -> Result<u64, Error> {
         let state = self.engine.get_data_mut();
         let address = state.pages.choose_address(len as u64)?;
@@ -118,6 +134,9 @@ impl<'a> Emulator<'a> {
     }
 
     /// [`allocate`](Emulator::allocate), with something in it.
+    ///
+    /// # Errors
+    /// As [`allocate`](Emulator::allocate).
     pub fn allocate_bytes(&mut self, bytes: &[u8]) -> Result<u64, Error> {
         let address = self.allocate(bytes.len())?;
         self.engine.write_from(address, bytes)?;
@@ -126,6 +145,10 @@ impl<'a> Emulator<'a> {
 
     /// Guest memory that may be read and written, at an address of the caller's choice, all zero
     /// where it was not mapped before. What is mapped are whole pages of 4 KiB.
+    ///
+    /// # Errors
+    /// [`Error::Overlap`] where code or the emulator's own pages lie, [`Error::TooLong`] where the address space
+    /// ends, [`Error::OutOfMemory`].
     pub fn map(&mut self, address: u64, len: usize) -> Result<(), Error> {
         let kind = Kind::Memory { chosen: true };
         engine::map(&mut self.engine, address, len as u64, kind)
@@ -136,6 +159,10 @@ impl<'a> Emulator<'a> {
     /// An error that the closure returns ends the run with [`Error::InCall`]; a panic goes on from
     /// [`run`](Emulator::run), and leaves the emulator usable. A target may be anywhere but in a
     /// loaded trace or on a page of guest memory.
+    ///
+    /// # Errors
+    /// [`Error::Unaligned`] if `target` is not a multiple of 4, [`Error::Overlap`] if it is in a loaded trace or on a
+    /// page of guest memory, [`Error::OutOfMemory`].
     pub fn on_call(
         &mut self,
         target: u64,
@@ -172,6 +199,10 @@ impl<'a> Emulator<'a> {
     /// returns or a closure stops it, but no more than `limit` instructions. It begins
     /// as where opstitch enters a trace: `x30` and `[sp]` are an address that ends the run when the trace
     /// goes there, and `x29` is a frame record. All other registers are as they were left.
+    ///
+    /// # Errors
+    /// [`Error::NoEntry`] if `entry` is no instruction of a loaded trace; [`Error::Limit`], [`Error::Fault`],
+    /// [`Error::NoTarget`] and [`Error::InCall`] for what the trace did.
     pub fn run(&mut self, entry: u64, limit: u64) -> Result<Outcome, Error> {
         run::run(&mut self.engine, entry, limit)
     }

@@ -62,6 +62,7 @@
 //! itself never depends on it; keep it among your dev-dependencies.
 
 #![deny(missing_docs)]
+#![warn(clippy::missing_errors_doc, clippy::missing_safety_doc)]
 #![deny(unsafe_code)]
 
 mod access;

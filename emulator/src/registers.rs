@@ -81,56 +81,86 @@ pub(crate) fn read_v<D>(engine: &Unicorn<'_, D>, number: u8) -> Result<u128, Err
 macro_rules! accessors {
     () => {
         /// The general register `x0` to `x30`, by its number.
+        ///
+        /// # Errors
+        /// [`Error::NoSuchRegister`](crate::Error::NoSuchRegister) from 31 on.
         pub fn x(&self, number: u8) -> Result<u64, Error> {
             self.engine.register($crate::registers::x_id(number)?)
         }
 
         /// Sets `x0` to `x30`.
+        ///
+        /// # Errors
+        /// [`Error::NoSuchRegister`](crate::Error::NoSuchRegister) from 31 on.
         pub fn set_x(&mut self, number: u8, value: u64) -> Result<(), Error> {
             self.engine
                 .set_register($crate::registers::x_id(number)?, value)
         }
 
         /// The vector register `v0` to `v31`, by its number, all 128 bits of it.
+        ///
+        /// # Errors
+        /// [`Error::NoSuchRegister`](crate::Error::NoSuchRegister) from 32 on.
         pub fn v(&self, number: u8) -> Result<u128, Error> {
             self.engine.vector(number)
         }
 
         /// Sets all 128 bits of `v0` to `v31`.
+        ///
+        /// # Errors
+        /// [`Error::NoSuchRegister`](crate::Error::NoSuchRegister) from 32 on.
         pub fn set_v(&mut self, number: u8, value: u128) -> Result<(), Error> {
             self.engine.set_vector(number, value)
         }
 
         /// The double-precision number in `d0` to `d31`, which is the lower half of the vector
         /// register.
+        ///
+        /// # Errors
+        /// [`Error::NoSuchRegister`](crate::Error::NoSuchRegister) from 32 on.
         pub fn d(&self, number: u8) -> Result<f64, Error> {
             Ok(f64::from_bits(self.v(number)? as u64))
         }
 
         /// Sets `d0` to `d31` and, as an instruction would, the upper half of the vector register
         /// to zero.
+        ///
+        /// # Errors
+        /// [`Error::NoSuchRegister`](crate::Error::NoSuchRegister) from 32 on.
         pub fn set_d(&mut self, number: u8, value: f64) -> Result<(), Error> {
             self.set_v(number, value.to_bits().into())
         }
 
         /// The stack pointer.
+        ///
+        /// # Errors
+        /// [`Error::Unicorn`](crate::Error::Unicorn) if Unicorn does not tell it.
         pub fn sp(&self) -> Result<u64, Error> {
             self.engine.register($crate::registers::SP)
         }
 
         /// The condition flags.
+        ///
+        /// # Errors
+        /// [`Error::Unicorn`](crate::Error::Unicorn) if Unicorn does not tell them.
         pub fn nzcv(&self) -> Result<$crate::Nzcv, Error> {
             let bits = self.engine.register($crate::registers::NZCV)?;
             Ok($crate::Nzcv::from_bits(bits))
         }
 
         /// Sets the condition flags.
+        ///
+        /// # Errors
+        /// [`Error::Unicorn`](crate::Error::Unicorn) if Unicorn does not take them.
         pub fn set_nzcv(&mut self, flags: $crate::Nzcv) -> Result<(), Error> {
             self.engine
                 .set_register($crate::registers::NZCV, flags.bits())
         }
 
         /// `len` bytes of guest memory.
+        ///
+        /// # Errors
+        /// [`Error::NotMapped`](crate::Error::NotMapped) if a byte is not mapped.
         pub fn read(&self, address: u64, len: usize) -> Result<Vec<u8>, Error> {
             self.engine.check(address, len)?;
             let mut bytes = vec![0; len];
@@ -140,11 +170,17 @@ macro_rules! accessors {
 
         /// Changes guest memory, code included: the new instructions are what runs next. Where a
         /// byte is not mapped, none is written.
+        ///
+        /// # Errors
+        /// [`Error::NotMapped`](crate::Error::NotMapped) if a byte is not mapped.
         pub fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), Error> {
             self.engine.write_from(address, bytes)
         }
 
         /// Eight bytes of guest memory, as a little-endian number.
+        ///
+        /// # Errors
+        /// [`Error::NotMapped`](crate::Error::NotMapped) if a byte is not mapped.
         pub fn read_u64(&self, address: u64) -> Result<u64, Error> {
             let mut bytes = [0; 8];
             self.engine.read_into(address, &mut bytes)?;
@@ -152,6 +188,9 @@ macro_rules! accessors {
         }
 
         /// Changes eight bytes of guest memory.
+        ///
+        /// # Errors
+        /// [`Error::NotMapped`](crate::Error::NotMapped) if a byte is not mapped.
         pub fn write_u64(&mut self, address: u64, value: u64) -> Result<(), Error> {
             self.engine.write_from(address, &value.to_le_bytes())
         }

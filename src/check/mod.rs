@@ -60,7 +60,7 @@ mod registers;
 mod rules;
 mod stack;
 mod table;
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "aarch64")))]
 mod tests;
 
 pub use contract::Contract;

@@ -1,8 +1,6 @@
 //! The table against two other sources.
 
-#[cfg(not(target_arch = "aarch64"))]
 mod behaviour;
-#[cfg(not(target_arch = "aarch64"))]
 mod second_source;
 
 use super::body;
