@@ -57,8 +57,8 @@ pub struct Template {
     /// The label operand of a closing `b =>label`, which is left to the continuation slot.
     pub(crate) closing: u8,
     /// Whether it takes more than copying, patching and noting: it has a cold part, an operand that is
-    /// encoded first, a changeable literal or a closing `b =>label`; is without words, or longer than
-    /// [`MOST_PLAIN_WORDS`].
+    /// encoded first, one that no hole checks, a changeable literal or a closing `b =>label`; is without words,
+    /// or longer than [`MOST_PLAIN_WORDS`].
     pub(crate) special: bool,
     pub(crate) properties: Properties,
 }

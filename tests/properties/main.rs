@@ -212,7 +212,10 @@ fn no_calls_in_whatever_order_panic() {
 #[test]
 fn a_trace_of_a_million_micro_ops_is_sound() {
     let long = if cases() < 2_000 { 200_000 } else { 1_000_000 };
-    for (fall_through, steps) in POLICIES.into_iter().zip([long, 200_000]) {
+    // One of the two has to do where every instruction is emulated.
+    let policies = if cases() < 200 { 1 } else { 2 };
+    let each = POLICIES.into_iter().zip([long, 200_000]);
+    for (fall_through, steps) in each.take(policies) {
         let settings = Settings {
             fall_through,
             reach: FULL_REACH,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use opstitch::slab::{Slab, SlabOptions};
+use opstitch::slab::{Mapping, Slab, SlabOptions};
 
 use crate::support::*;
 
@@ -10,11 +10,11 @@ use crate::support::*;
 fn threads_share_a_slab() {
     for &mapping in MAPPINGS {
         let slab = SlabOptions::new(1 << 18).mapping(mapping).build().unwrap();
-        let rounds = if slab.mapping() == opstitch::slab::Mapping::MovedPages {
-            150
-        } else {
-            1500
+        let rounds = match slab.mapping() {
+            Mapping::MovedPages => 150,
+            _ => 1500,
         };
+        let rounds = fewer(rounds);
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let workers: Vec<_> = (1..=4)
