@@ -1,7 +1,7 @@
 //! Templates: what micro-ops are once they are compiled.
 //!
 //! All templates of one `uops!` block share a few constant arrays, and a [`Template`] is a row of
-//! positions in them. That keeps a template at 32 bytes, puts the code of all of them side by side,
+//! positions in them. That keeps a template at 28 bytes, puts the code of all of them side by side,
 //! and needs no relocation when the program is loaded.
 
 use std::fmt;
@@ -38,7 +38,6 @@ bitflags::bitflags! {
 /// The hot part's words come first, the cold part's right behind them; the same goes for holes and
 /// references.
 #[derive(Debug, Clone, Copy)]
-#[repr(align(32))]
 #[doc(hidden)]
 pub struct Template {
     pub(crate) words: u32,

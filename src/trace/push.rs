@@ -90,7 +90,8 @@ impl TraceBuilder {
         let Some(code) = room.and_then(<[u32]>::first_chunk_mut::<MOST>) else {
             return false;
         };
-        let from = data.words.get(template.words as usize..).unwrap_or(&[]);
+        // Not `data`'s: these are needed in memory, and would be there a second time.
+        let from = set.words.get(template.words as usize..).unwrap_or(&[]);
         let block = from.first_chunk::<BLOCK>().filter(|_| words <= BLOCK);
         if let (Some(from), Some(code)) = (block, code.first_chunk_mut::<BLOCK>()) {
             *code = *from;
