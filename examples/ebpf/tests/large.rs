@@ -16,7 +16,10 @@ const BLOCK: usize = 8;
 /// Runs a program in the interpreter and in all ways of translating it. `islands` says whether there must be some.
 fn check(code: &[Instruction], islands: impl Fn(bool, FallThrough) -> bool) {
     assert_eq!(code.len(), SLOTS);
-    for fall_through in [FallThrough::Elide, FallThrough::Nop] {
+    // QEMU takes its time.
+    let is_slow = std::env::var_os("OPSTITCH_QEMU").is_some();
+    let fall_throughs = [FallThrough::Elide, FallThrough::Nop];
+    for &fall_through in &fall_throughs[usize::from(is_slow)..] {
         for checked in [false, true] {
             let options = Options::new().fall_through(fall_through).annotate(false);
             let settings = Settings {
@@ -169,9 +172,7 @@ fn a_straight_line() {
         )
     }));
     code.push(exit());
-    check(&code, |checked, fall_through| {
-        checked && fall_through == FallThrough::Nop
-    });
+    check(&code, |_, _| false);
 }
 
 /// The cold parts of the first checks are further away than `b.hs` reaches.
