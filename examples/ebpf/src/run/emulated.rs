@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use opstitch::{LinkedTrace, Target};
+use opstitch::Target;
 use opstitch_emulator::{Cpu, Emulator};
 
-use super::{Bytes, Error, Outcome, Settings, Shared, end};
+use super::{Bytes, Error, Loaded, Outcome, Settings, Shared, end};
 use crate::context::{self, Region};
 use crate::helpers::{Helper, HelperCall, Memory};
 use crate::program::Program;
-use crate::translate::{Origin, Translator};
+use crate::translate::Translator;
 use crate::verify::Verified;
 
 /// Where programs are linked to.
@@ -32,16 +32,6 @@ pub struct Machine {
     calls: Vec<HelperCall>,
     /// What helpers may access in the run that is under way.
     regions: Rc<RefCell<Vec<Region>>>,
-}
-
-/// A program that is ready to run.
-#[derive(Debug)]
-pub struct Loaded {
-    linked: LinkedTrace,
-    origins: Vec<Origin>,
-    slots: usize,
-    shared: Vec<Shared>,
-    helpers: Vec<HelperCall>,
 }
 
 impl Machine {
@@ -166,54 +156,13 @@ impl Machine {
 }
 
 /// Finds an address for bytes, with a page that is not mapped in between.
-fn share(shared: &mut Vec<Shared>, bytes: &[u8]) -> u64 {
+pub(super) fn share(shared: &mut Vec<Shared>, bytes: &[u8]) -> u64 {
     let last = shared.last();
     let next = last.map_or(DATA, |last| last.address + last.bytes.len as u64);
     let address = next.next_multiple_of(4096) + 4096;
     let bytes = Bytes::new(bytes);
     shared.push(Shared { address, bytes });
     address
-}
-
-impl Loaded {
-    /// Gives the program one more region, and returns its address. It stays between runs.
-    pub fn share(&mut self, bytes: &[u8]) -> u64 {
-        share(&mut self.shared, bytes)
-    }
-
-    /// The addresses of the program's data, and of the regions that were shared with it.
-    pub fn addresses(&self) -> impl Iterator<Item = u64> {
-        self.shared.iter().map(|shared| shared.address)
-    }
-
-    /// The bytes of the region at one of these addresses.
-    pub fn shared(&self, address: u64) -> Option<Vec<u8>> {
-        let mut shared = self.shared.iter();
-        let found = shared.find(|shared| shared.address == address)?;
-        Some(found.bytes.to_vec())
-    }
-
-    /// The program's code.
-    pub fn linked(&self) -> &LinkedTrace {
-        &self.linked
-    }
-
-    /// Which micro-op each instruction begins at.
-    pub fn origins(&self) -> &[Origin] {
-        &self.origins
-    }
-
-    /// Where a helper is.
-    pub fn helper_address(&self, number: i32) -> Option<u64> {
-        let mut helpers = self.helpers.iter();
-        let helper = helpers.find(|helper| helper.number == number)?;
-        Some(helper.target.address())
-    }
-
-    /// The slots of the program.
-    pub fn slots(&self) -> usize {
-        self.slots
-    }
 }
 
 /// The program's memory in the emulator.

@@ -6,18 +6,24 @@ mod emulated;
 mod native;
 
 #[cfg(not(target_arch = "aarch64"))]
-pub use emulated::{Loaded, Machine};
+pub use emulated::Machine;
+#[cfg(not(target_arch = "aarch64"))]
+use emulated::share;
+#[cfg(target_arch = "aarch64")]
+pub use native::Machine;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use native::entry_of;
 #[cfg(target_arch = "aarch64")]
-pub use native::{Loaded, Machine};
+use native::share;
 
 use std::fmt;
 
-use opstitch::{FallThrough, Options};
+use opstitch::{FallThrough, LinkedTrace, Options};
 use thiserror::Error;
 
 use crate::error::Invalid;
+use crate::helpers::HelperCall;
+use crate::translate::Origin;
 
 /// How programs are translated and run.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +44,59 @@ impl Default for Settings {
             options: Options::new().fall_through(FallThrough::Elide),
             budget: 1 << 30,
         }
+    }
+}
+
+/// A program that is ready to run.
+#[derive(Debug)]
+pub struct Loaded {
+    linked: LinkedTrace,
+    #[cfg(target_arch = "aarch64")]
+    installed: opstitch::slab::InstalledTrace,
+    origins: Vec<Origin>,
+    slots: usize,
+    shared: Vec<Shared>,
+    helpers: Vec<HelperCall>,
+}
+
+impl Loaded {
+    /// Gives the program one more region, and returns its address. It stays between runs.
+    pub fn share(&mut self, bytes: &[u8]) -> u64 {
+        share(&mut self.shared, bytes)
+    }
+
+    /// The addresses of the program's data, and of the regions that were shared with it.
+    pub fn addresses(&self) -> impl Iterator<Item = u64> {
+        self.shared.iter().map(|shared| shared.address)
+    }
+
+    /// The bytes of the region at one of these addresses.
+    pub fn shared(&self, address: u64) -> Option<Vec<u8>> {
+        let mut shared = self.shared.iter();
+        let found = shared.find(|shared| shared.address == address)?;
+        Some(found.bytes.to_vec())
+    }
+
+    /// The program's code.
+    pub fn linked(&self) -> &LinkedTrace {
+        &self.linked
+    }
+
+    /// Which micro-op each instruction begins at.
+    pub fn origins(&self) -> &[Origin] {
+        &self.origins
+    }
+
+    /// Where a helper is.
+    pub fn helper_address(&self, number: i32) -> Option<u64> {
+        let mut helpers = self.helpers.iter();
+        let helper = helpers.find(|helper| helper.number == number)?;
+        Some(helper.target.address())
+    }
+
+    /// The slots of the program.
+    pub fn slots(&self) -> usize {
+        self.slots
     }
 }
 

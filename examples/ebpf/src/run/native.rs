@@ -2,14 +2,14 @@
 
 #![allow(unsafe_code)]
 
-use opstitch::slab::{InstalledTrace, ReturnValue, Slab};
-use opstitch::{LinkedTrace, Target};
+use opstitch::Target;
+use opstitch::slab::{ReturnValue, Slab};
 
-use super::{Bytes, Error, Outcome, Settings, Shared, end};
+use super::{Bytes, Error, Loaded, Outcome, Settings, Shared, end};
 use crate::context::{self, Region};
 use crate::helpers::{Function, Helper, HelperCall, Memory};
 use crate::program::Program;
-use crate::translate::{Origin, Translator};
+use crate::translate::Translator;
 use crate::verify::Verified;
 
 /// Bytes of code that all programs of a machine can have together.
@@ -21,17 +21,6 @@ pub struct Machine {
     translator: Translator,
     settings: Settings,
     calls: Vec<HelperCall>,
-}
-
-/// A program that is ready to run.
-#[derive(Debug)]
-pub struct Loaded {
-    installed: InstalledTrace,
-    linked: LinkedTrace,
-    origins: Vec<Origin>,
-    slots: usize,
-    shared: Vec<Shared>,
-    helpers: Vec<HelperCall>,
 }
 
 impl Machine {
@@ -67,7 +56,10 @@ impl Machine {
     /// [`Error::Invalid`], [`Error::Translate`]; [`Error::Slab`] if there is no room for it.
     pub fn load(&mut self, program: &Program) -> Result<Loaded, Error> {
         self.slab.reclaim()?;
-        let shared: Vec<_> = program.data.iter().map(|data| share(&data.bytes)).collect();
+        let mut shared = Vec::new();
+        for data in &program.data {
+            share(&mut shared, &data.bytes);
+        }
         let addresses: Vec<_> = shared.iter().map(|shared| shared.address).collect();
         let code = program.code_with(&addresses);
         let verified = Verified::new(&code, &self.calls)?;
@@ -140,54 +132,12 @@ struct Left {
 // SAFETY: two integers, which any contents of x0 and x1 are.
 unsafe impl ReturnValue for Left {}
 
-fn share(bytes: &[u8]) -> Shared {
+/// Puts bytes where they stay, and returns their address.
+pub(super) fn share(shared: &mut Vec<Shared>, bytes: &[u8]) -> u64 {
     let mut bytes = Bytes::new(bytes);
     let address = bytes.words.as_mut_ptr() as u64;
-    Shared { address, bytes }
-}
-
-impl Loaded {
-    /// Gives the program one more region, and returns its address. It stays between runs.
-    pub fn share(&mut self, bytes: &[u8]) -> u64 {
-        let shared = share(bytes);
-        let address = shared.address;
-        self.shared.push(shared);
-        address
-    }
-
-    /// The addresses of the program's data, and of the regions that were shared with it.
-    pub fn addresses(&self) -> impl Iterator<Item = u64> {
-        self.shared.iter().map(|shared| shared.address)
-    }
-
-    /// The bytes of the region at one of these addresses.
-    pub fn shared(&self, address: u64) -> Option<Vec<u8>> {
-        let mut shared = self.shared.iter();
-        let found = shared.find(|shared| shared.address == address)?;
-        Some(found.bytes.to_vec())
-    }
-
-    /// The program's code.
-    pub fn linked(&self) -> &LinkedTrace {
-        &self.linked
-    }
-
-    /// Which micro-op each instruction begins at.
-    pub fn origins(&self) -> &[Origin] {
-        &self.origins
-    }
-
-    /// Where a helper is.
-    pub fn helper_address(&self, number: i32) -> Option<u64> {
-        let mut helpers = self.helpers.iter();
-        let helper = helpers.find(|helper| helper.number == number)?;
-        Some(helper.target.address())
-    }
-
-    /// The slots of the program.
-    pub fn slots(&self) -> usize {
-        self.slots
-    }
+    shared.push(Shared { address, bytes });
+    address
 }
 
 /// The address of a helper's code.
