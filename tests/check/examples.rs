@@ -4,19 +4,28 @@ use opstitch::Reg;
 use opstitch::check::{Contract, check};
 
 #[allow(dead_code)]
-#[path = "../../examples/cpython_loop/uops.rs"]
-mod cpython;
-
-#[allow(dead_code)]
 #[path = "../../examples/quickstart.rs"]
 pub mod quickstart;
+
+#[allow(dead_code)]
+#[path = "../../examples/trampolines/main.rs"]
+pub mod trampolines;
 
 #[test]
 fn those_of_cpython_loop() {
     let contract = Contract::new()
         .pinned((20..=26).map(Reg))
         .frame(16, ["_START_EXECUTOR"]);
-    let findings = check(cpython::Op::micro_ops(), &contract);
+    let findings = check(trampolines::cpython_loop::uops::Op::micro_ops(), &contract);
+    assert!(findings.is_empty(), "{findings}");
+}
+
+#[test]
+fn those_of_trampolines() {
+    let contract = Contract::new()
+        .pinned((20..=25).map(Reg))
+        .frame(16, ["Enter"]);
+    let findings = check(trampolines::orders::uops::Op::micro_ops(), &contract);
     assert!(findings.is_empty(), "{findings}");
 }
 
