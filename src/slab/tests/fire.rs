@@ -89,6 +89,7 @@ fn runner(slab: &Slab, roots: &[InstalledTrace], seed: u64, stop: &AtomicBool, s
     let mut random = Random(seed);
     let mut last = vec![0; roots.len()];
     while !stop.load(Relaxed) {
+        std::thread::yield_now(); // there are fewer cores than threads
         let _pin = slab.pin();
         for _ in 0..random.below(20) {
             let number = random.below(roots.len() as u64) as usize;
@@ -189,12 +190,12 @@ fn fire(mapping: Mapping, granule: Granule, rounds: usize) {
 
 #[test]
 fn two_views_under_fire() {
-    fire(Mapping::TwoViews, Granule::Bytes16, fewer(200_000));
+    fire(Mapping::TwoViews, Granule::Bytes16, fewer(1_000_000));
 }
 
 #[test]
 fn moved_pages_under_fire() {
-    fire(Mapping::MovedPages, Granule::Bytes32, fewer(20_000));
+    fire(Mapping::MovedPages, Granule::Bytes32, fewer(100_000));
 }
 
 /// The runners notice what is freed too early: the test of the test.
