@@ -240,6 +240,10 @@ impl Generator {
             5..8 => {
                 code.push(copy(a, 10));
                 code.push(add(a, self.rng.i32(-520..8)));
+                if self.rng.u32(0..4) == 0 {
+                    // What was known of the register is known no more.
+                    code.push(self.arithmetic(a, b));
+                }
                 (a, self.rng.i16(-8..1))
             }
             8..16 => {
