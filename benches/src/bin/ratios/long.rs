@@ -9,12 +9,13 @@ use opstitch_benches::{Order, Script};
 use crate::report::{Goal, Report};
 use crate::sample::{Clock, Fastest, beside};
 
-/// How many times 499 micro-ops.
-const ROUNDS: usize = 2004;
+/// How many micro-ops are pushed again and again: more than a branch predictor learns by heart.
+const ROUND: usize = 50_000;
+const ROUNDS: usize = 20;
 
 pub(crate) fn measure(clock: &Clock, report: &mut Report) {
     let mut random = fastrand::Rng::with_seed(7);
-    let script = Script::new::<Typical>(Order::Shuffled, 500, false, &mut random);
+    let script = Script::new::<Typical>(Order::Shuffled, ROUND, false, &mut random);
     let short = Script::many::<Typical>(Order::Shuffled, 500, 50_000);
     let (mut long_peer, mut peer) = (Stitch::<Typical>::default(), Stitch::<Typical>::default());
     let [mut long, mut at_500] = [const { Fastest::new() }; 2];
