@@ -104,7 +104,8 @@ fn message(body: &Body, call: usize, register: Register, needed: Needed) -> Stri
         ),
         (Register::X(30), _) => format!(
             "x30 is needed behind the call at {call}, which changes it: save it on the stack around the \
-             call, or once for the trace, and say so with `Contract::frame`"
+             call, or once for the trace, and say so with `Contract::frame`: `frame(0, [])` if `entry` has \
+             done it"
         ),
         (Register::Flags, _) => format!(
             "reads the flags, which the call at {call} changes: compare again behind the call"

@@ -88,6 +88,9 @@ impl Contract {
     /// Says that a trace keeps `bytes` of stack while it runs, and saves x30 there. The micro-ops `opened_by`
     /// run before they are taken; those that go on from there take them. All others find them taken, and
     /// what leaves the trace (`ret`, `br`, a tail call) gives them back before it does.
+    ///
+    /// `frame(0, [])` is for traces that are entered through [`InstalledTrace::entry`](crate::slab::InstalledTrace::entry):
+    /// it has put the return address at `[sp]`, from where `ldr x30, [sp]` takes it before the trace is left.
     #[must_use]
     pub fn frame<'n>(
         mut self,
