@@ -92,15 +92,15 @@ impl TraceBuilder {
     }
 
     /// The reach, in words, of a reference that an island may have to serve, and the words it takes.
-    fn needs(&self, reference: &Reference) -> Option<(u32, u32)> {
-        let reach = self.options.reach;
+    #[inline]
+    pub(super) fn needs(&self, reference: &Reference) -> Option<(u32, u32)> {
         match reference.goal {
             Goal::Call => None,
             Goal::Exit | Goal::Label | Goal::OtherPart => {
                 let field = reference.field;
                 (field != Field::Imm26).then(|| (self.reach[field as usize], 1))
             }
-            Goal::Literal | Goal::MutLiteral => Some((reach.literal_words(), 2)),
+            Goal::Literal | Goal::MutLiteral => Some((self.literal_reach, 2)),
         }
     }
 

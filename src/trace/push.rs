@@ -19,7 +19,6 @@ use super::emit::Part;
 use super::options::FallThrough;
 use super::state::{ColdItem, ColdPart, Open, Origin, Place, Pushed, Record, UNPLACED};
 use crate::asm::NOP;
-use crate::asm::branch::Field;
 use crate::error::Error;
 use crate::op::encode::Op;
 use crate::op::template::{Goal, MOST_PLAIN_WORDS, MicroOpSet, Properties, Reference};
@@ -177,15 +176,11 @@ impl TraceBuilder {
             return false;
         }
         // Its own references must reach beyond that island too.
-        references.iter().all(|reference| {
-            let reach = match reference.goal {
-                Goal::Call => return true,
-                Goal::Literal | Goal::MutLiteral => self.literal_reach,
-                _ if reference.field == Field::Imm26 => return true,
-                _ => self.reach[reference.field as usize],
-            };
-            needed + self.due.pending + ISLAND < reach
-        })
+        let island = needed + self.due.pending + ISLAND;
+        references
+            .iter()
+            .filter_map(|reference| self.needs(reference))
+            .all(|(reach, _)| island < reach)
     }
 
     /// Finds out how far the quick way leads, for the deadline and what is pending now.
