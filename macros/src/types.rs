@@ -113,7 +113,6 @@ pub(crate) fn implementations(
     let mut items = TokenStream::new();
     let mut indices = TokenStream::new();
     let mut values = TokenStream::new();
-    let mut shows = TokenStream::new();
     for (index, (op, operands)) in block.ops.iter().zip(ops).enumerate() {
         let op_name = &op.name;
         let count = operands.len();
@@ -131,11 +130,11 @@ pub(crate) fn implementations(
         values.extend(quote!(
             #name::#op_name(#binding) => [#(#raw_of_variant,)* #(#padding),*],
         ));
-        shows.extend(quote!(#name::#op_name(op) => ::opstitch::MicroOp::show(op, visitor),));
         items.extend(quote! {
             impl ::opstitch::MicroOp for #op_name {
                 type Operands = [::core::primitive::u64; #count];
                 const DATA: p::MicroOpSet = #data;
+                const IS_ONE: ::core::primitive::bool = true;
                 #[inline]
                 fn set(&self) -> &'static ::opstitch::MicroOpSet { #set_value }
                 #[inline]
@@ -172,18 +171,12 @@ pub(crate) fn implementations(
             }
             impl ::opstitch::MicroOp for #name {
                 type Operands = [::core::primitive::u64; #most];
-                const DATA: p::MicroOpSet = #data;
                 #[inline]
                 fn set(&self) -> &'static ::opstitch::MicroOpSet { #set_value }
                 #[inline]
                 fn index(&self) -> ::core::primitive::usize { match self { #indices } }
                 #[inline]
                 fn operands(&self) -> [::core::primitive::u64; #most] { match self { #values } }
-                // Once for each enum: its arms are many.
-                #[inline(never)]
-                fn show<V: p::Visitor>(&self, visitor: V) -> V::Output {
-                    match self { #shows }
-                }
             }
             impl ::core::fmt::Display for #name {
                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {

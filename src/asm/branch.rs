@@ -31,8 +31,7 @@ impl Field {
         }
     }
 
-    /// The field's bits, where they are in the word: looked up, since this is what resolving a trace's branches
-    /// consists of.
+    /// The field's bits, where they are in the word.
     const fn mask(self) -> u32 {
         const MASKS: [u32; 3] = [0x03ff_ffff, 0x7_ffff << 5, 0x3fff << 5];
         MASKS[self as usize]

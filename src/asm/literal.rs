@@ -51,11 +51,6 @@ impl Load {
         })
     }
 
-    /// Whether it may read any word: its literal has no range.
-    pub(crate) const fn reads_any(self) -> bool {
-        matches!(self, Load::X | Load::D | Load::Prefetch)
-    }
-
     /// The one instruction that puts what this load would read from a word holding `value` into
     /// `word`'s register, if there is one. It takes the place of the load, and the word is not
     /// needed.

@@ -43,7 +43,7 @@ use crate::asm::{BR_X16, LDR_X16_LITERAL, UDF, WORD};
 use crate::error::Error;
 use crate::op::operand::Target;
 use crate::trace::Trace;
-use crate::trace::state::CallSite;
+use crate::trace::state::Note;
 
 /// What a trace's address must be a multiple of, in bytes. See invariant 1.
 pub(crate) const ALIGNMENT: u64 = 8;
@@ -174,8 +174,8 @@ impl Plan {
     }
 
     /// How far a call's destination lies from it, in bytes.
-    fn distance(&self, call: &CallSite) -> i64 {
-        self.ways[call.number as usize].distance - i64::from(call.at) * 4
+    fn distance(&self, call: &Note) -> i64 {
+        self.ways[call.target() as usize].distance - i64::from(call.at) * 4
     }
 
     /// Writes the trace. `to` is as long as the plan says.

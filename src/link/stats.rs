@@ -39,7 +39,7 @@ impl Plan {
     pub(super) fn statistics(&self, trace: &Trace<'_>) -> Statistics {
         let calls = trace.calls().iter();
         let far_calls = calls
-            .filter(|call| self.ways[call.number as usize].far)
+            .filter(|call| self.ways[call.target() as usize].far)
             .count();
         Statistics {
             hot: trace.hot_len(),

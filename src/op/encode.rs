@@ -6,7 +6,7 @@ use dynasmrt::aarch64::{
 
 use super::bake::patch;
 use super::operand::{Handles, OperandKind, OperandValue, PLATFORM_REGISTER};
-use super::template::{Hole, Map, MicroOpSet, Properties, Template};
+use super::template::{Hole, Map, MicroOpSet, Operand, Properties, Template};
 use crate::error::Error;
 
 /// A micro-op's template, and the set it belongs to.
@@ -56,30 +56,39 @@ impl Op {
     /// are looked at when they are [encoded](Op::encode).
     pub(crate) fn check(self, values: &[u64], handles: &Handles) -> Result<(), Error> {
         for (index, (operand, &value)) in self.operands().iter().zip(values).enumerate() {
-            let range = self.set.ranges[usize::from(operand.range)];
-            if value.wrapping_sub(range.min) > range.span {
-                return Err(self.out_of_range(index, value));
-            }
-            let (op, operand_name) = (self.name(), self.operand_name(index));
-            if operand.kind == OperandKind::Reg && value == PLATFORM_REGISTER {
-                return Err(Error::PlatformRegister {
-                    op,
-                    operand: operand_name,
-                });
-            }
-            if operand.kind.is_handle() && !handles.has(operand.kind as u8, value) {
-                return Err(Error::Foreign {
-                    op,
-                    operand: operand_name,
-                    what: match operand.kind {
-                        OperandKind::Exit => "exit",
-                        OperandKind::Label => "label",
-                        _ => "literal",
-                    },
-                });
+            let kind = operand.kind;
+            let foreign = kind.is_handle() && !handles.has(kind as u8, value);
+            if foreign || !self.set.is_in_range(operand, value) {
+                return Err(self.refused(index, value));
             }
         }
         Ok(())
+    }
+
+    /// What is wrong with the value of an operand.
+    #[cold]
+    fn refused(self, index: usize, value: u64) -> Error {
+        let operand = self.operands()[index];
+        let (op, operand_name) = (self.name(), self.operand_name(index));
+        let range = self.set.ranges[usize::from(operand.range)];
+        if value.wrapping_sub(range.min) > range.span {
+            return self.out_of_range(index, value);
+        }
+        match operand.kind {
+            OperandKind::Reg => Error::PlatformRegister {
+                op,
+                operand: operand_name,
+            },
+            kind => Error::Foreign {
+                op,
+                operand: operand_name,
+                what: match kind {
+                    OperandKind::Exit => "exit",
+                    OperandKind::Label => "label",
+                    _ => "literal",
+                },
+            },
+        }
     }
 
     /// Replaces masks and floating-point numbers by their encodings.
@@ -108,7 +117,6 @@ impl Op {
         Ok(())
     }
 
-    #[cold]
     fn out_of_range(self, index: usize, value: u64) -> Error {
         let info = self.set.get(usize::from(self.index));
         let operand = info.and_then(|info| info.operands().nth(index));
@@ -151,11 +159,12 @@ impl Op {
 }
 
 impl MicroOpSet {
-    /// Whether an operand's value may go into this hole.
+    /// Whether a value may be an operand's, as far as its kind and its range go.
     #[inline]
-    pub(crate) fn fits(&self, hole: &Hole, value: u64) -> bool {
-        let range = self.ranges[usize::from(hole.range)];
-        value.wrapping_sub(range.min) <= range.span && !(hole.is_reg & (value == PLATFORM_REGISTER))
+    pub(crate) fn is_in_range(&self, operand: &Operand, value: u64) -> bool {
+        let range = self.ranges[usize::from(operand.range)];
+        let is_reg = operand.kind == OperandKind::Reg;
+        value.wrapping_sub(range.min) <= range.span && !(is_reg & (value == PLATFORM_REGISTER))
     }
 
     /// The bits that an operand's value puts into a hole of its word. `tables` is the set whose tables are

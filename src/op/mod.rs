@@ -26,6 +26,10 @@ pub trait MicroOp {
     #[doc(hidden)]
     const DATA: MicroOpSet = MicroOpSet::EMPTY;
 
+    /// Whether there is but one micro-op of the type, so that code of its own is worth while.
+    #[doc(hidden)]
+    const IS_ONE: bool = false;
+
     /// The set the micro-op belongs to.
     fn set(&self) -> &'static MicroOpSet;
 
@@ -34,23 +38,13 @@ pub trait MicroOp {
 
     #[doc(hidden)]
     fn operands(&self) -> Self::Operands;
-
-    /// Shows itself to a visitor. The enum of a block's micro-ops shows the one that it holds, so that whatever is
-    /// done with a micro-op is compiled for each type.
-    #[doc(hidden)]
-    #[inline]
-    fn show<V: Visitor>(&self, visitor: V) -> V::Output
-    where
-        Self: Sized,
-    {
-        visitor.visit(self)
-    }
 }
 
 impl<M: MicroOp> MicroOp for &M {
     type Operands = M::Operands;
 
     const DATA: MicroOpSet = M::DATA;
+    const IS_ONE: bool = M::IS_ONE;
 
     fn set(&self) -> &'static MicroOpSet {
         M::set(self)
@@ -63,19 +57,6 @@ impl<M: MicroOp> MicroOp for &M {
     fn operands(&self) -> Self::Operands {
         M::operands(self)
     }
-
-    #[inline]
-    fn show<V: Visitor>(&self, visitor: V) -> V::Output {
-        M::show(self, visitor)
-    }
-}
-
-/// What is done with a micro-op once its type is known.
-#[doc(hidden)]
-pub trait Visitor {
-    type Output;
-
-    fn visit<M: MicroOp>(self, op: &M) -> Self::Output;
 }
 
 /// Writes a micro-op as its `Display` does: `LoadLocal slot=3`.

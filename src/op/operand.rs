@@ -162,6 +162,12 @@ impl Handles {
         self.counts[kind as usize % 4] = count as u32;
     }
 
+    /// The first handle of any kind, as an operand. The others follow it.
+    #[inline]
+    pub(crate) fn first(&self) -> u64 {
+        self.handle(0).raw()
+    }
+
     /// The handle with that number.
     pub(crate) fn handle(&self, index: u32) -> Handle {
         Handle::new(self.tag, index)

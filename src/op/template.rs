@@ -265,6 +265,13 @@ impl MicroOpSet {
         ))
     }
 
+    /// The operands of a micro-op.
+    #[inline]
+    pub(crate) fn operands_of(&self, template: &Template) -> Option<&[Operand]> {
+        let operands = self.operands.get(usize::from(template.operands)..)?;
+        operands.get(..usize::from(template.operand_count))
+    }
+
     pub(crate) fn name_at(&self, start: u16, len: u8) -> &'static str {
         let start = usize::from(start);
         self.names

@@ -4,7 +4,7 @@ use super::TraceBuilder;
 use super::island::BEFORE;
 use super::options::FallThrough;
 use super::state::{
-    Branch, CallSite, ColdItem, HERE, Literal, LoadSite, Open, Place, PlaceKind, Point, UNPLACED,
+    CALLS, ColdItem, HERE, Literal, LoadSite, Note, Open, Place, PlaceKind, Point, UNPLACED,
     UNWANTED, is_placed,
 };
 use crate::asm::NOP;
@@ -12,7 +12,7 @@ use crate::asm::branch::{self, Field};
 use crate::asm::literal::Load;
 use crate::error::Error;
 use crate::op::encode::Op;
-use crate::op::operand::{Handle, Target};
+use crate::op::operand::Handle;
 use crate::op::template::{Goal, Hole, NO_CLOSING, Properties, Reference};
 
 /// One of the two parts of a micro-op.
@@ -139,13 +139,14 @@ impl TraceBuilder {
         for label in self.binds.drain(..) {
             self.places.labels_mut()[label as usize] = here;
         }
+        self.watch = self.options.annotate;
     }
 
     /// Writes `b` to `place`.
     pub(super) fn emit_jump(&mut self, place: Place) {
         let at = self.code.len() as u32;
         self.code.push(branch::b(0));
-        self.refer(at, place, 0, Field::Imm26);
+        self.refer(Note::branch(at, place, 0), Field::Imm26);
     }
 
     /// Copies one part of a micro-op, patches its holes and notes its references. `values` are encoded;
@@ -167,7 +168,7 @@ impl TraceBuilder {
                     Part::Hot => Place::cold(cold_part),
                     Part::Cold => Place::hot(cold_part),
                 };
-                self.refer(at, place, reference.argument, reference.field);
+                self.refer(Note::branch(at, place, reference.argument), reference.field);
             } else {
                 let value = values[usize::from(reference.argument)];
                 self.note(at, reference, value);
@@ -179,54 +180,36 @@ impl TraceBuilder {
         }
     }
 
-    /// Notes what the instruction at `at` refers to, or writes its displacement if that is known.
-    #[inline(always)]
+    /// Notes what the instruction at `at` refers to. A branch is noted even where its displacement is known: which of
+    /// them can be written is the same question for all of them, and is asked once.
     pub(super) fn note(&mut self, at: u32, reference: &Reference, value: u64) {
         let index = Handle::from_raw(value).index();
         let place = match reference.goal {
             Goal::Call => {
-                return self.calls.push(CallSite {
-                    at,
-                    number: 0,
-                    target: Target::from_raw(value).key(),
-                });
+                return self.notes[CALLS].push(Note::new(at, value));
             }
             Goal::Literal => return self.load_constant(at, reference.load, value),
             Goal::Label => Place::label(index),
-            Goal::Exit => Place::exit(index),
+            Goal::Exit => {
+                self.want(index);
+                Place::exit(index)
+            }
             _ => return self.load(at, Literal::Mutable(index)),
         };
-        let (offset, field) = (self.places.offset(place), reference.field);
-        if offset == UNPLACED {
-            self.open_branch(at, place, 0, field);
-        } else {
-            self.note_placed(at, place, offset, field);
-        }
+        self.open_branch(Note::branch(at, place, 0), reference.field);
     }
 
-    /// Lets the branch at `at` lead to a label or an exit about which more is known than that it has no place so
-    /// far: where it lies, or that nothing led to it.
-    #[inline(never)]
-    fn note_placed(&mut self, at: u32, place: Place, mut offset: u32, field: Field) {
-        if offset == UNWANTED {
-            offset = self.want_place(place);
-        }
-        if !is_placed(offset) || !self.write_branch(at, offset, field) {
-            self.open_branch(at, place, 0, field);
-        }
-    }
-
-    /// Lets the branch at `at` lead to what lies `inner` words behind `place`: now, or noted for later.
-    pub(super) fn refer(&mut self, at: u32, place: Place, inner: u16, field: Field) {
-        if !self.try_branch(Branch { at, place, inner }, field) {
-            self.open_branch(at, place, inner, field);
+    /// Writes the displacement of a branch, now or, noted, later.
+    pub(super) fn refer(&mut self, branch: Note, field: Field) {
+        if !self.try_branch(branch, field) {
+            self.open_branch(branch, field);
         }
     }
 
     /// Writes the displacement of a branch, if its target is known and in reach.
-    pub(super) fn try_branch(&mut self, branch: Branch, field: Field) -> bool {
-        let offset = self.places.offset(branch.place);
-        is_placed(offset) && self.write_branch(branch.at, offset + u32::from(branch.inner), field)
+    pub(super) fn try_branch(&mut self, branch: Note, field: Field) -> bool {
+        let offset = self.places.offset(branch.place());
+        is_placed(offset) && self.write_branch(branch.at, offset + branch.inner(), field)
     }
 
     /// Writes the displacement of the branch at `at` to word `target`, if that is in reach.
@@ -240,20 +223,8 @@ impl TraceBuilder {
     }
 
     /// Notes a branch for later.
-    #[inline(always)]
-    fn open_branch(&mut self, at: u32, place: Place, inner: u16, field: Field) {
-        self.branches[field as usize].push(Branch { at, place, inner });
-        if field != Field::Imm26 {
-            self.due.pending += 1;
-            self.note_deadline(at + self.reach[field as usize] - 1);
-        }
-    }
-
-    /// Notes the last word that an instruction reaches, and what is pending.
-    #[inline]
-    fn note_deadline(&mut self, last: u32) {
-        self.due.deadline = self.due.deadline.min(last);
-        self.find_quick_end();
+    fn open_branch(&mut self, branch: Note, field: Field) {
+        self.notes[field as usize].push(branch);
     }
 
     /// Lets the literal load at `at` become another instruction that makes the value, or read a word.
@@ -276,8 +247,6 @@ impl TraceBuilder {
             }
         }
         self.loads.push(LoadSite::new(at, literal));
-        self.due.pending += 2;
-        self.note_deadline(at + self.literal_reach - 1);
     }
 
     /// Writes the displacement of the load at `at`. `make_room` has seen that it is in reach.
@@ -339,26 +308,21 @@ impl TraceBuilder {
 
     /// Notes that something leads to an exit, so that its code is emitted.
     pub(super) fn want(&mut self, exit: u32) {
-        let place = Place::exit(exit);
-        if self.places.offset(place) == UNWANTED {
-            self.want_place(place);
+        if self.places.offset(Place::exit(exit)) == UNWANTED {
+            self.want_first(exit);
         }
     }
 
-    /// Has the code of an exit emitted to which nothing led so far. Returns where it lies.
+    /// Has the code of an exit emitted that nothing led to so far.
     #[inline(never)]
-    fn want_place(&mut self, place: Place) -> u32 {
-        let PlaceKind::Exit(exit) = place.kind() else {
-            return UNPLACED;
-        };
-        self.queue.push(ColdItem::Exit(exit as u32));
+    pub(super) fn want_first(&mut self, exit: u32) {
+        self.queue.push(ColdItem::Exit(exit));
         // Its code may be there already.
-        let same_as = self.exits[exit].same_as;
+        let same_as = self.exits[exit as usize].same_as;
         let offset = match self.places.exits()[same_as as usize] {
             placed if is_placed(placed) => placed,
             _ => UNPLACED,
         };
-        self.places.exits_mut()[exit] = offset;
-        offset
+        self.places.exits_mut()[exit as usize] = offset;
     }
 }

@@ -3,22 +3,22 @@
 use super::emit::{Part, displacement};
 use super::push::BLOCKED;
 use super::state::{
-    ColdItem, ExitState, HERE, Literal, OFF_END, Open, Origin, Place, PlaceKind, PoolLoad,
-    PoolWord, Pushed, Record, UNPLACED, UNWANTED, is_placed,
+    CALLS, ColdItem, ExitState, HERE, Literal, Note, OFF_END, Open, Origin, Place, PlaceKind,
+    PoolLoad, PoolWord, Pushed, Record, UNPLACED, UNWANTED, is_placed,
 };
 use super::{Due, Trace, TraceBuilder};
 use crate::asm::WORD;
 use crate::asm::branch::Field;
 use crate::error::Error;
 use crate::op::encode::Op;
+use crate::op::operand::Target;
 
 /// What `finish` may have to go back to.
 struct Mark {
     code: usize,
     open: Open,
     gap: u32,
-    branches: [usize; 3],
-    calls: usize,
+    notes: [usize; 4],
     loads: usize,
     due: Due,
     cold_parts: usize,
@@ -95,8 +95,9 @@ impl TraceBuilder {
             }
             next += 1;
         }
-        for call in self.calls.iter_mut() {
-            call.number = self.targets.intern(call.target);
+        for call in self.notes[CALLS].iter_mut() {
+            let number = self.targets.intern(Target::from_raw(call.target()).key());
+            *call = Note::new(call.at, number.into());
         }
         self.finish_loads();
         self.finish_branches()?;
@@ -193,7 +194,7 @@ impl TraceBuilder {
         let waiting = (self.loads.len() - self.due.loads) as u32;
         let trampolines = 2 * self.targets.keys().len() as u32;
         // Two kinds of padding, trampolines with their targets' words, and the loads' words.
-        let end = self.code.len() as u32 + 2 + 2 * trampolines + 2 * waiting + self.due.pending;
+        let end = self.code.len() as u32 + 2 + 2 * trampolines + 2 * waiting + self.pending();
         let first = self.loads[self.due.loads].at();
         if end >= first + self.literal_reach {
             self.island(u32::MAX);
@@ -203,11 +204,9 @@ impl TraceBuilder {
     /// Writes the displacements that are still open. Everything has its place by now; what is out of
     /// reach still, a branch backwards, gets a veneer in a last island.
     fn finish_branches(&mut self) -> Result<(), Error> {
-        let mut all = true;
-        for field in [Field::Imm14, Field::Imm19] {
-            all &= self.write_branches(field)?;
-        }
-        if !all {
+        let tests = self.write_branches(Field::Imm14)?;
+        let all = self.write_branches(Field::Imm19)?;
+        if !(tests && all) {
             self.sweep();
             self.island(u32::MAX);
         }
@@ -226,28 +225,29 @@ impl TraceBuilder {
 
     /// Writes the displacements of the branches of a class that are not done. Returns whether all were in reach;
     /// where an island can serve the others, they are left to it.
-    #[inline]
+    // With constant fields, this is a third of what finishing a trace takes.
+    #[inline(always)]
     fn write_branches(&mut self, field: Field) -> Result<bool, Error> {
         let (first, reach) = (self.due.cursor(field), self.reach[field as usize]);
         let mut all = true;
-        for branch in &self.branches[field as usize][first..] {
-            let offset = self.places.offset(branch.place);
-            if !is_placed(offset) {
-                return Err(self.never_placed(branch.place));
-            }
-            let target = offset + u32::from(branch.inner);
-            let Some(words) = displacement(branch.at, target, reach) else {
-                if field == Field::Imm26 {
+        let code = &mut self.code[..];
+        for branch in self.notes[field as usize].get(first..).unwrap_or(&[]) {
+            let offset = self.places.offset(branch.place());
+            let target = offset.wrapping_add(branch.inner());
+            match (displacement(branch.at, target, reach), is_placed(offset)) {
+                (_, false) => return Err(self.never_placed(branch.place())),
+                (Some(words), true) => {
+                    let word = &mut code[branch.at as usize];
+                    *word = field.with_displacement(*word, words);
+                }
+                (None, true) if field == Field::Imm26 => {
                     return Err(Error::TraceTooLong {
                         distance: u64::from(target.abs_diff(branch.at)) * u64::from(WORD),
                         reach: reach * WORD,
                     });
                 }
-                all = false;
-                continue;
-            };
-            let word = &mut self.code[branch.at as usize];
-            *word = field.with_displacement(*word, words);
+                (None, true) => all = false,
+            }
         }
         Ok(all)
     }
@@ -315,8 +315,7 @@ impl TraceBuilder {
             code: self.code.len(),
             open: self.open,
             gap: self.gap,
-            branches: [0, 1, 2].map(|field: usize| self.branches[field].len()),
-            calls: self.calls.len(),
+            notes: [0, 1, 2, CALLS].map(|kind: usize| self.notes[kind].len()),
             loads: self.loads.len(),
             due: self.due,
             cold_parts: self.cold_parts.len(),
@@ -332,13 +331,19 @@ impl TraceBuilder {
         self.code.truncate(mark.code);
         self.open = mark.open;
         self.gap = mark.gap;
-        for (branches, len) in self.branches.iter_mut().zip(mark.branches) {
-            branches.truncate(len);
+        if !self.targets.keys().is_empty() {
+            for call in self.notes[CALLS].iter_mut() {
+                let target = self.targets.keys()[call.target() as usize];
+                *call = Note::new(call.at, target);
+            }
         }
-        self.calls.truncate(mark.calls);
+        for (notes, len) in self.notes.iter_mut().zip(mark.notes) {
+            notes.truncate(len);
+        }
         self.loads.truncate(mark.loads);
         self.due = mark.due;
-        self.find_quick_end();
+        // The next micro-op is pushed the general way, which finds its end anew.
+        self.quick_end = [0; 4];
         self.cold_parts.truncate(mark.cold_parts);
         self.places.hot_mut().truncate(mark.cold_parts);
         self.places.cold_mut().truncate(mark.cold_parts);

@@ -3,13 +3,12 @@
 use super::emit::Part;
 use super::options::FallThrough;
 use super::push::BLOCKED;
-use super::state::{Branch, Island, Literal, Mutable, Open, UNPLACED};
+use super::state::{Island, Literal, Mutable, Open, UNPLACED};
 use super::{Due, TraceBuilder};
 use crate::asm::branch::{self, Field};
 use crate::asm::{NOP, UDF, WORD};
 use crate::error::Error;
 use crate::op::encode::Op;
-use crate::op::template::{Goal, Reference};
 
 /// Words that can come in front of a part: the slot of the last micro-op, and the NOP of an invalidation
 /// point or of an exit that can be linked.
@@ -40,7 +39,30 @@ impl TraceBuilder {
 
     /// An upper bound of the words of an island for everything pending, without the jump around it.
     pub(super) fn worst_island(&self) -> u32 {
-        self.due.pending + 1
+        self.pending() + 1
+    }
+
+    /// An upper bound of the words that an island needs for what is pending: a veneer for each branch, a literal for each
+    /// load.
+    pub(super) fn pending(&self) -> u32 {
+        let branches = [Field::Imm14, Field::Imm19]
+            .map(|field| self.notes[field as usize].cursor() - self.due.cursor(field));
+        let loads = self.loads.cursor() - self.due.loads;
+        (branches[0] + branches[1] + 2 * loads) as u32
+    }
+
+    /// The nearest deadline of what is pending: the last word that it reaches, from the start of the trace.
+    pub(super) fn deadline(&self) -> u32 {
+        let mut deadline = super::MAX_LEN;
+        for field in [Field::Imm14, Field::Imm19] {
+            if let Some(branch) = self.notes[field as usize].get(self.due.cursor(field)) {
+                deadline = deadline.min(branch.at + self.reach[field as usize] - 1);
+            }
+        }
+        if let Some(load) = self.loads.get(self.due.loads) {
+            deadline = deadline.min(load.at() + self.literal_reach - 1);
+        }
+        deadline
     }
 
     #[inline(never)]
@@ -48,7 +70,7 @@ impl TraceBuilder {
         let words = part.words(op).len() as u32;
         let (mut added, mut own) = (0, u32::MAX);
         for reference in part.references(op) {
-            if let Some((reach, serve)) = self.needs(reference) {
+            if let Some((reach, serve)) = self.options.reach.needs(reference) {
                 added += serve;
                 own = own.min(u32::from(reference.word) + reach - 1);
             }
@@ -76,7 +98,7 @@ impl TraceBuilder {
         let fits = |builder: &Self| {
             let after = words + 1 + added + builder.worst_island();
             let start = builder.code.len() as u32 + BEFORE;
-            after <= own && start.saturating_add(after) <= builder.due.deadline
+            after <= own && start.saturating_add(after) <= builder.deadline()
         };
         if fits(self) {
             return self.check_mutables(op, part, values, BEFORE, false);
@@ -91,39 +113,18 @@ impl TraceBuilder {
         Ok(())
     }
 
-    /// The reach, in words, of a reference that an island may have to serve, and the words it takes.
-    #[inline]
-    pub(super) fn needs(&self, reference: &Reference) -> Option<(u32, u32)> {
-        match reference.goal {
-            Goal::Call => None,
-            Goal::Exit | Goal::Label | Goal::OtherPart => {
-                let field = reference.field;
-                (field != Field::Imm26).then(|| (self.reach[field as usize], 1))
-            }
-            Goal::Literal | Goal::MutLiteral => Some((self.literal_reach, 2)),
-        }
-    }
-
-    /// Moves the cursors over what is done, or can be done now, and finds the nearest deadline anew.
+    /// Moves the cursors over what is done, or can be done now.
     pub(super) fn sweep(&mut self) {
         let mut due = self.due;
-        due.deadline = super::MAX_LEN;
         for field in [Field::Imm14, Field::Imm19] {
-            while let Some(&branch) = self.branches[field as usize].get(due.cursor(field)) {
+            while let Some(&branch) = self.notes[field as usize].get(due.cursor(field)) {
                 if !self.try_branch(branch, field) {
-                    let last = branch.at + self.reach[field as usize] - 1;
-                    due.deadline = due.deadline.min(last);
                     break;
                 }
                 due.pass(field);
             }
         }
-        if let Some(load) = self.loads.get(due.loads) {
-            let last = load.at() + self.literal_reach - 1;
-            due.deadline = due.deadline.min(last);
-        }
         self.due = due;
-        self.find_quick_end();
     }
 
     /// Emits an island for everything whose deadline comes before `horizon` and a margin of half
@@ -174,7 +175,7 @@ impl TraceBuilder {
         self.scratch_branches.clear();
         for field in [Field::Imm14, Field::Imm19] {
             let reach = self.reach[field as usize];
-            while let Some(&branch) = self.branches[field as usize].get(due.cursor(field)) {
+            while let Some(&branch) = self.notes[field as usize].get(due.cursor(field)) {
                 if branch.at + reach > horizon.saturating_add(reach / 2) {
                     break;
                 }
@@ -192,7 +193,6 @@ impl TraceBuilder {
             }
             self.scratch_loads.push((load.literal(), load.at()));
             due.loads += 1;
-            due.pending -= 2;
         }
         self.due = due;
     }
@@ -202,15 +202,16 @@ impl TraceBuilder {
         let notes = std::mem::take(&mut self.scratch_branches);
         let first = self.code.len() as u32;
         self.veneers.clear();
-        for &(field, Branch { at, place, inner }) in &notes {
-            let place = self.representative(place);
-            let veneer = first + self.veneers.intern(place.key(inner));
+        for &(field, branch) in &notes {
+            let place = self.representative(branch.place());
+            let key = place.key(branch.inner());
+            let veneer = first + self.veneers.intern(key);
             if veneer == self.code.len() as u32 {
                 self.code.push(branch::b(0));
-                self.refer(veneer, place, inner, Field::Imm26);
+                self.refer(branch.moved(veneer, place), Field::Imm26);
             }
-            let word = &mut self.code[at as usize];
-            *word = field.with_displacement(*word, i64::from(veneer) - i64::from(at));
+            let word = &mut self.code[branch.at as usize];
+            *word = field.with_displacement(*word, i64::from(veneer) - i64::from(branch.at));
         }
         self.scratch_branches = notes;
     }
@@ -274,7 +275,6 @@ impl Due {
 
     /// Moves the cursor over a branch that is done now.
     fn pass(&mut self, field: Field) {
-        self.pending -= 1;
         match field {
             Field::Imm14 => self.tests += 1,
             _ => self.conditionals += 1,

@@ -11,7 +11,7 @@
 //!
 //! One pass. Pushing a micro-op copies its words behind the last ones, patches the holes, and
 //! for each reference either writes the displacement (a label that lies behind, in reach) or notes it:
-//! a [`Branch`], a [`CallSite`], a [`LoadSite`]. Words that were written never move. Cold parts and
+//! a [`Note`] of a branch or a call, a [`LoadSite`]. Words that were written never move. Cold parts and
 //! exits are only noted; `finish` emits them behind the hot code by the same routine that pushed
 //! it. The layout of a finished trace is
 //!
@@ -59,6 +59,7 @@ pub(crate) mod intern;
 mod island;
 pub(crate) mod options;
 mod push;
+mod row;
 pub(crate) mod state;
 mod tape;
 pub(crate) mod view;
@@ -76,10 +77,11 @@ use crate::op::operand::{Exit, Handle, Handles, Label, MutLiteral, OperandKind};
 use crate::op::template::MicroOpSet;
 pub use exits::ExitCode;
 use intern::Interner;
-use options::Options;
+use options::{FallThrough, Options};
+use row::Rows;
 use state::{
-    Branch, CallSite, ColdItem, ColdPart, ExitState, HERE, Island, LoadSite, Mutable, Open, Origin,
-    Place, Places, Point, PoolLoad, PoolWord, Pushed, Record, Sets, UNPLACED,
+    ColdItem, ColdPart, ExitState, HERE, Island, LoadSite, Mutable, Note, Open, Origin, Place,
+    Places, Point, PoolLoad, PoolWord, Pushed, Record, Sets, UNPLACED,
 };
 use tape::Tape;
 pub use view::Trace;
@@ -107,19 +109,22 @@ pub struct TraceBuilder {
     /// How far each [`Field`] reaches, and literal loads do, in words.
     reach: [u32; 3],
     literal_reach: u32,
-    /// Where the quick way of pushing ends, in words.
-    quick_end: u32,
     finished: bool,
 
     // The code, and what is still open in it.
     code: Tape<u32>,
     open: Open,
-    /// How many words come between the code and a micro-op that is pushed the quick way.
+    /// How many words come between the code and a micro-op that is pushed a quick way.
     gap: u32,
+    /// The words of a slot whose micro-op goes on to the next.
+    slot: u32,
+    /// How far code may reach that is pushed a quick way, in words, by the kind of the micro-op's notes.
+    quick_end: [u32; 4],
+    /// Whether there are labels to place, or micro-ops are annotated.
+    watch: bool,
     binds: Vec<u32>,
-    /// By [`Field`].
-    branches: [Tape<Branch>; 3],
-    calls: Tape<CallSite>,
+    /// Branches by their [`Field`]s, and [calls](state::CALLS).
+    notes: [Tape<Note>; 4],
     loads: Tape<LoadSite>,
     due: Due,
 
@@ -139,8 +144,9 @@ pub struct TraceBuilder {
     // What was pushed, and what it became.
     sets: Sets,
     values: Vec<u64>,
-    /// The set and the number of the micro-op that was pushed last.
-    last: Option<(&'static MicroOpSet, usize)>,
+    rows: Rows,
+    /// The micro-op that was pushed last: its set, and its number there.
+    last: (&'static MicroOpSet, usize),
     op_count: u32,
     records: Vec<Record>,
     cold_records: Vec<(Record, Origin)>,
@@ -159,7 +165,7 @@ pub struct TraceBuilder {
 
     /// The veneers, and then the literals, of the island that is being written.
     veneers: Interner,
-    scratch_branches: Vec<(Field, Branch)>,
+    scratch_branches: Vec<(Field, Note)>,
     scratch_loads: Vec<(state::Literal, u32)>,
     scratch_values: Vec<u64>,
     scratch_mutables: Vec<u32>,
@@ -169,28 +175,24 @@ pub struct TraceBuilder {
     name: Option<Arc<str>>,
 }
 
-/// Which notes an island would have to serve, and when it must come at the latest.
+/// Which notes an island would have to serve: all from these on.
 #[derive(Debug, Clone, Copy)]
 struct Due {
-    /// The nearest deadline, in words from the start of the trace.
-    deadline: u32,
-    /// The branches and loads before these are done. See invariant 2.
+    // See invariant 2.
     tests: usize,
     conditionals: usize,
     loads: usize,
-    /// An upper bound of the words that an island needs for what is pending.
-    pending: u32,
 }
+
+const NO_OP: (&MicroOpSet, usize) = (&MicroOpSet::EMPTY, 0);
 
 /// No trace is longer than `b` reaches, in words.
 const MAX_LEN: u32 = Field::Imm26.reach() / WORD;
 
 const NOTHING_DUE: Due = Due {
-    deadline: MAX_LEN,
     tests: 0,
     conditionals: 0,
     loads: 0,
-    pending: 0,
 };
 
 impl Default for TraceBuilder {
@@ -214,14 +216,15 @@ impl TraceBuilder {
             reach: [Field::Imm26, Field::Imm19, Field::Imm14]
                 .map(|field| options.reach.branch_words(field)),
             literal_reach: options.reach.literal_words(),
-            quick_end: 0,
             finished: false,
             code: Tape::new(),
             open: Open::Closed,
             gap: 0,
+            slot: (options.fall_through == FallThrough::Nop).into(),
+            quick_end: [0; 4],
+            watch: options.annotate,
             binds: Vec::new(),
-            branches: [Tape::new(), Tape::new(), Tape::new()],
-            calls: Tape::new(),
+            notes: [const { Tape::new() }; 4],
             loads: Tape::new(),
             due: NOTHING_DUE,
             handles: Handles::new(seed as u32),
@@ -234,8 +237,9 @@ impl TraceBuilder {
             cold_parts: Vec::new(),
             queue: Vec::new(),
             sets: Sets::default(),
+            rows: Rows::default(),
             values: Vec::new(),
-            last: None,
+            last: NO_OP,
             op_count: 0,
             records: Vec::new(),
             cold_records: Vec::new(),
@@ -274,11 +278,10 @@ impl TraceBuilder {
         self.open = Open::Closed;
         self.gap = 0;
         self.binds.clear();
-        self.branches.iter_mut().for_each(Tape::clear);
-        self.calls.clear();
+        self.watch = self.options.annotate;
+        self.notes.iter_mut().for_each(Tape::clear);
         self.loads.clear();
         self.due = NOTHING_DUE;
-        self.find_quick_end();
         self.places.clear();
         self.exits.clear();
         self.exit_code.clear();
@@ -288,7 +291,7 @@ impl TraceBuilder {
         self.cold_parts.clear();
         self.queue.clear();
         self.values.clear();
-        self.last = None;
+        self.last = NO_OP;
         self.op_count = 0;
         self.records.clear();
         self.cold_records.clear();
@@ -305,6 +308,7 @@ impl TraceBuilder {
         {
             self.name = None;
         }
+        self.make_ready();
     }
 
     /// Names the trace, until [`clear`](TraceBuilder::clear): listings, reports of faults, profilers and
@@ -327,7 +331,14 @@ impl TraceBuilder {
     /// see [`Error`]. The trace is then as it was before.
     #[inline]
     pub fn push<M: MicroOp>(&mut self, op: M) -> Result<(), Error> {
-        op.show(push::Push { to: self })
+        if M::IS_ONE {
+            return self.push_one(&op);
+        }
+        let (set, index, mut values) = (op.set(), op.index(), op.operands());
+        if self.push_any(set, index, &mut values) {
+            return Ok(());
+        }
+        self.push_slowly(set, index, values.as_mut())
     }
 
     /// Makes a label. It can be used before it is bound.
@@ -354,6 +365,7 @@ impl TraceBuilder {
         }
         *offset = HERE;
         self.binds.push(index);
+        self.watch = true;
         Ok(())
     }
 
@@ -426,7 +438,8 @@ impl TraceBuilder {
     }
 
     fn last_op(&self) -> Option<Op> {
-        self.last.and_then(|(set, index)| Op::new(set, index))
+        let (set, index) = self.last;
+        Op::new(set, index)
     }
 
     fn own_label(&self, method: &'static str, label: Label) -> Result<u32, Error> {

@@ -2,6 +2,7 @@
 
 use crate::asm::branch::Field;
 use crate::error::Error;
+use crate::op::template::{Goal, Reference};
 
 /// What is done with the continuation slot of a micro-op whose successor follows directly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,6 +79,18 @@ impl Reach {
             Field::Imm14 => self.test,
         };
         bytes / 4
+    }
+
+    /// The reach, in words, of a reference that an island may have to serve, and the words that takes.
+    pub(crate) fn needs(&self, reference: &Reference) -> Option<(u32, u32)> {
+        match reference.goal {
+            Goal::Call => None,
+            Goal::Exit | Goal::Label | Goal::OtherPart => match reference.field {
+                Field::Imm26 => None,
+                field => Some((self.branch_words(field), 1)),
+            },
+            Goal::Literal | Goal::MutLiteral => Some((self.literal_words(), 2)),
+        }
     }
 
     /// The reach of a literal load, in words.

@@ -1,28 +1,40 @@
-//! Pushing a micro-op: the quick way, and the way that can do everything.
+//! Pushing a micro-op: two quick ways, and the way that can do everything.
 //!
 //! Nearly every micro-op follows another one that falls through to it, fits in front of the next deadline and
-//! needs nothing but copying, patching and noting. For these there is one function that works on tables only.
-//! It is compiled once for each micro-op, [`push_one`](TraceBuilder::push_one): the compiler knows the
-//! tables then, and leaves of the loops over them a few stores of constants, a comparison for each
-//! operand and a shift for each hole. It writes behind the end of the code first and moves the end last, so that
-//! a value which does not fit leaves nothing behind. Whatever it is not sure of it leaves to
-//! [`push_slowly`](TraceBuilder::push_slowly), which finds out what is wrong, if something is.
+//! needs nothing but copying, patching and noting. How that is done best depends on who knows which micro-op it is.
 //!
-//! Two numbers decide whether the quick way is open. `gap` says what comes in front of the next
-//! micro-op: the NOP of a fall-through, or nothing. Anything that asks for more sets it to [`BLOCKED`]: a jump to
-//! write, an invalidation point, a finished trace. That puts the place behind
-//! `quick_end`, in front of which a micro-op has room for itself, for its references, and for an island of
-//! everything pending. One comparison covers all.
+//! **The compiler**, where a struct is pushed. [`push_known`](TraceBuilder::push_known) is compiled once for each of them:
+//! of the loops over the tables remain a few stores of constants, a comparison for each operand and a shift for each
+//! hole.
+//!
+//! **The processor**, where the enum of a block is pushed, and it cannot foresee it. So
+//! [`push_by_row`](TraceBuilder::push_by_row) has no branch that depends on which one it is. It works on [rows](super::row)
+//! and does the same with each; what a micro-op does not have, it does to no effect: a hole without bits, a note that the
+//! cursor does not pass.
+//!
+//! Both write behind the ends first and move them last, so that a value which does not fit leaves nothing behind.
+//! Whatever they are not sure of they leave to [`push_slowly`](TraceBuilder::push_slowly), which finds out what is wrong,
+//! if something is.
+//!
+//! Two numbers decide whether the quick ways are open. `gap` says what comes in front of the next micro-op: the NOP of a
+//! fall-through, or nothing. Anything that asks for more sets it to [`BLOCKED`]: a jump to write, an invalidation point, a
+//! finished trace. That puts the place of the next micro-op behind every `quick_end`: up to there micro-ops have room
+//! for themselves, for their references, and for an island of everything pending, whatever they are. So one
+//! comparison covers all. Behind it the general way looks closer, and finds the next end.
 
-use super::TraceBuilder;
 use super::emit::Part;
-use super::options::FallThrough;
-use super::state::{ColdItem, ColdPart, Open, Origin, Place, Pushed, Record, UNPLACED};
+use super::row::{self, Bits, Row};
+use super::state::{
+    ColdItem, ColdPart, Note, Open, Origin, Place, Pushed, Record, UNPLACED, UNWANTED,
+};
+use super::{MAX_LEN, TraceBuilder};
 use crate::asm::NOP;
+use crate::asm::branch::Field;
 use crate::error::Error;
+use crate::op::MicroOp;
 use crate::op::encode::Op;
+use crate::op::operand::PLATFORM_REGISTER;
 use crate::op::template::{Goal, MOST_PLAIN_WORDS, MicroOpSet, Properties, Reference};
-use crate::op::{MicroOp, Visitor};
 
 /// A gap that no micro-op is pushed behind the quick way.
 pub(super) const BLOCKED: u32 = 1 << 30;
@@ -31,43 +43,37 @@ pub(super) const BLOCKED: u32 = 1 << 30;
 /// slot, and its alignment.
 const ISLAND: u32 = 2;
 
-/// Words that are copied at once: most micro-ops are no longer, and copying a number that the compiler
-/// knows is quicker than copying as many as there are. What is too many is overwritten by what follows.
-const BLOCK: usize = 8;
-
-/// The words of a micro-op that is pushed the quick way, and its slot: a power of two.
-const MOST: usize = MOST_PLAIN_WORDS + 1;
-
-/// Pushes the micro-op that it is shown.
-pub(super) struct Push<'b> {
-    pub(super) to: &'b mut TraceBuilder,
-}
-
-impl Visitor for Push<'_> {
-    type Output = Result<(), Error>;
-
-    #[inline]
-    fn visit<M: MicroOp>(self, op: &M) -> Result<(), Error> {
-        self.to.push_one(op)
-    }
-}
+/// What a micro-op that is pushed a quick way writes at most, with its slot: a power of two.
+const ROOM: usize = MOST_PLAIN_WORDS + 1;
 
 impl TraceBuilder {
+    /// Pushes a micro-op that the compiler knows.
     #[inline(never)]
-    fn push_one<M: MicroOp>(&mut self, op: &M) -> Result<(), Error> {
+    pub(super) fn push_one<M: MicroOp>(&mut self, op: &M) -> Result<(), Error> {
         let mut values = op.operands();
         let (set, index) = (op.set(), op.index());
-        if self.push_quickly(const { &M::DATA }, set, index, values.as_mut()) {
+        if self.push_known(const { &M::DATA }, set, index, values.as_mut()) {
             return Ok(());
         }
         self.push_slowly(set, index, values.as_mut())
+    }
+
+    /// Pushes a micro-op of which the compiler knows only what others it may be. Compiled once for each number of operands.
+    #[inline(never)]
+    pub(super) fn push_any<V: AsMut<[u64]>>(
+        &mut self,
+        set: &'static MicroOpSet,
+        index: usize,
+        values: &mut V,
+    ) -> bool {
+        self.push_by_row(set, index, values.as_mut())
     }
 
     /// Pushes a micro-op if there is nothing special about it. Otherwise nothing has changed. `data` is what `set`
     /// holds, known to the compiler.
     // Where nothing is optimized there is nothing to gain from a copy for each micro-op.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn push_quickly(
+    fn push_known(
         &mut self,
         data: &MicroOpSet,
         set: &'static MicroOpSet,
@@ -80,82 +86,147 @@ impl TraceBuilder {
         let Some((holes, references)) = data.notes(template) else {
             return false;
         };
-        let start = self.code.len() as u32 + self.gap;
-        let words = usize::from(template.hot_words);
-        if template.special || !self.has_room(start, words as u32, references) {
-            return false;
-        }
-        let room = self.code.items_mut().get_mut(start as usize..);
-        let Some(code) = room.and_then(<[u32]>::first_chunk_mut::<MOST>) else {
+        let Some(operands) = data.operands_of(template) else {
             return false;
         };
-        // Not `data`'s: these are needed in memory, and would be there a second time.
-        let from = set.words.get(template.words as usize..).unwrap_or(&[]);
-        let block = from.first_chunk::<BLOCK>().filter(|_| words <= BLOCK);
-        if let (Some(from), Some(code)) = (block, code.first_chunk_mut::<BLOCK>()) {
-            *code = *from;
-        } else if !copy(from, code, words) {
+        let words = usize::from(template.hot_words);
+        let start = self.code.cursor() + self.gap as usize;
+        let kind = references
+            .iter()
+            .fold(0, |most, r| most.max(r.field as usize));
+        if template.special || start + words > self.quick_end[kind] as usize {
             return false;
         }
-        code[words % MOST] = NOP;
-        for hole in holes {
-            let Some(&value) = values.get(usize::from(hole.operand)) else {
-                return false;
-            };
-            if !data.fits(hole, value) {
+        for (operand, &value) in operands.iter().zip(values) {
+            if !data.is_in_range(operand, value) {
                 return false;
             }
-            code[usize::from(hole.word) % MOST] ^= data.fill(set, hole, value);
         }
         for reference in references {
             let Some(&value) = values.get(usize::from(reference.argument)) else {
                 return false;
             };
             let goal = reference.goal;
-            let free = (goal == Goal::Literal) & reference.load.reads_any();
-            if !((goal == Goal::Call) | free | self.handles.has(goal as u8, value)) {
+            if !matches!(goal, Goal::Call | Goal::Literal) && !self.handles.has(goal as u8, value) {
                 return false;
             }
         }
-        if self.options.annotate && !self.annotate(start, set, index, values) {
+        let room = self.code.items_mut().get_mut(start..start + ROOM);
+        let Some(code) = room.and_then(<[u32]>::first_chunk_mut::<ROOM>) else {
             return false;
+        };
+        // Not `data`'s: these are needed in memory, and would be there a second time.
+        let from = set.words.get(template.words as usize..);
+        let Some(from) = from.and_then(|from| from.get(..words)) else {
+            return false;
+        };
+        code[..words].copy_from_slice(from);
+        code[words] = NOP;
+        for hole in holes {
+            let Some(&value) = values.get(usize::from(hole.operand)) else {
+                return false;
+            };
+            code[usize::from(hole.word) % ROOM] ^= data.fill(set, hole, value);
         }
 
-        self.nops += self.gap;
-        self.code.advance(self.gap as usize + words);
-        if !self.binds.is_empty() {
-            self.place_binds(start);
-        }
+        let goes_on = template.properties.contains(Properties::FALLS_THROUGH);
+        self.pass(start as u32, words as u32, goes_on.into());
+        self.last = (set, index);
         for reference in references {
-            let at = start + u32::from(reference.word);
             let value = values[usize::from(reference.argument)];
-            self.note(at, reference, value);
+            self.note(start as u32 + u32::from(reference.word), reference, value);
         }
-        self.open = if template.properties.contains(Properties::FALLS_THROUGH) {
+        if self.watch {
+            self.watched(start as u32, values);
+        }
+        true
+    }
+
+    /// Pushes a micro-op if there is nothing special about it. Otherwise nothing has changed.
+    #[inline(always)]
+    fn push_by_row(&mut self, set: &'static MicroOpSet, index: usize, values: &[u64]) -> bool {
+        if !std::ptr::eq(set, self.rows.set) {
+            return false;
+        }
+        let Some(row) = self.rows.rows.get(index) else {
+            return false;
+        };
+        let start = self.code.cursor() + self.gap as usize;
+        let kind = usize::from(row.kind) % self.notes.len();
+        if start + row.len as usize > self.quick_end[kind] as usize || !row.fits(values) {
+            return false;
+        }
+        let room = self.code.items_mut().get_mut(start..);
+        let Some(code) = room.and_then(<[u32]>::first_chunk_mut::<ROOM>) else {
+            return false;
+        };
+        if let Some(words) = code.first_chunk_mut::<{ row::WORDS }>() {
+            *words = row.words;
+        }
+        code[row.len as usize % ROOM] = NOP;
+        row.fill(values, code);
+        let Some((to, offset)) = self.target(row, values) else {
+            return false;
+        };
+        let notes = &mut self.notes[kind];
+        let Some(note) = notes.next_mut() else {
+            return false;
+        };
+        *note = Note::new(start as u32 + u32::from(row.at), to);
+
+        notes.advance(row.notes.into());
+        let (len, goes_on) = (row.len, row.goes_on.into());
+        self.pass(start as u32, len, goes_on);
+        self.last = (set, index);
+        if offset == UNWANTED {
+            self.want_first(to as u32 & Place::INDEX);
+        }
+        if self.watch {
+            self.watched(start as u32, values);
+        }
+        true
+    }
+
+    /// Moves over a micro-op of so many words that is written at `start`. `goes_on` is 1 if it goes on to the next.
+    #[inline(always)]
+    fn pass(&mut self, start: u32, words: u32, goes_on: u32) {
+        self.nops += self.gap;
+        self.code.move_to((start + words) as usize);
+        self.open = if goes_on != 0 {
             Open::Next
         } else {
             Open::Closed
         };
-        self.gap = self.plain_gap();
+        self.gap = goes_on & self.slot;
         self.op_count += 1;
-        self.last = Some((set, index));
-        true
     }
 
-    /// Remembers a micro-op that comes at `at`, if it can be.
+    /// What a micro-op refers to, as it is noted, and where that lies. `None` if a handle is none of this builder's.
+    #[inline(always)]
+    fn target(&self, row: &Row, values: &[u64]) -> Option<(u64, u32)> {
+        if values.is_empty() {
+            return Some((0, 0));
+        }
+        let value = *values.get(usize::from(row.operand))?;
+        let handles = i64::from(row.handles) as u64;
+        let handle = value.wrapping_sub(self.handles.first() & handles);
+        let index = usize::try_from(handle & handles).ok()?;
+        let offset = self.places.of_kind(row.goal.into(), index)?;
+        Some((handle | u64::from(row.goal) << Place::SHIFT, offset))
+    }
+
+    /// Places the labels in front of the last micro-op, which was pushed a quick way to `at`, and remembers the micro-op.
     #[inline(never)]
-    fn annotate(
-        &mut self,
-        at: u32,
-        set: &'static MicroOpSet,
-        index: usize,
-        values: &[u64],
-    ) -> bool {
-        let (Some(op), Some(set)) = (Op::new(set, index), self.sets.number(set)) else {
-            return false;
-        };
-        let Some(values) = values.get(..op.operand_count()) else {
-            return false;
+    fn watched(&mut self, at: u32, values: &[u64]) {
+        if !self.binds.is_empty() {
+            self.place_binds(at);
+        }
+        if !self.options.annotate {
+            return;
+        }
+        // The general way has pushed one of this set, and knows its number, before a quick one is open.
+        let (Some(op), Some(set)) = (self.last_op(), self.sets.number(self.last.0)) else {
+            return;
         };
         let op = Pushed {
             set,
@@ -164,43 +235,54 @@ impl TraceBuilder {
         };
         self.values.extend_from_slice(values);
         self.records.push(Record { at, op });
-        true
     }
 
     /// Whether so many words with these references fit at `start`, in front of an island of everything pending and of
     /// what they add to it. Where they do nothing else is done to make room, whichever way the micro-op is pushed.
-    #[inline]
     pub(super) fn has_room(&self, start: u32, words: u32, references: &[Reference]) -> bool {
         let needed = words + 2 * references.len() as u32;
-        if start + needed >= self.quick_end {
-            return false;
-        }
+        let island = needed + self.pending() + ISLAND;
         // Its own references must reach beyond that island too.
-        let island = needed + self.due.pending + ISLAND;
-        references
+        let mut own = references
             .iter()
-            .filter_map(|reference| self.needs(reference))
-            .all(|(reach, _)| island < reach)
-    }
-
-    /// Finds out how far the quick way leads, for the deadline and what is pending now.
-    #[inline]
-    pub(super) fn find_quick_end(&mut self) {
-        self.quick_end = (self.due.deadline).saturating_sub(self.due.pending + ISLAND);
+            .filter_map(|reference| self.options.reach.needs(reference));
+        start + island < self.deadline() && own.all(|(reach, _)| island < reach)
     }
 
     /// The gap after a micro-op that goes on as `open` says, with nothing else to come in front of the next.
-    #[inline]
     pub(super) fn plain_gap(&self) -> u32 {
         match self.open {
             Open::Closed => 0,
-            Open::Next => (self.options.fall_through == FallThrough::Nop).into(),
+            Open::Next => self.slot,
             Open::To(_) => BLOCKED,
         }
     }
 
+    /// Opens the quick ways for the next micro-ops: makes room, and finds out how far it reaches.
+    pub(super) fn make_ready(&mut self) {
+        self.code.reserve(1 + ROOM);
+        self.notes.iter_mut().for_each(|notes| notes.reserve(1));
+        // A reference to come has a later deadline than those of its class that are noted, or than one noted here.
+        // Only for `tbz` and `tbnz`, which few use, this would be near; so there must be one already.
+        let here = self.code.cursor() as u32;
+        let tests = self.notes[Field::Imm14 as usize].cursor() > self.due.tests;
+        let soonest = self
+            .options
+            .reach
+            .branch_words(Field::Imm19)
+            .min(self.options.reach.literal_words());
+        let deadline = self.deadline().min(here + soonest - 1).min(MAX_LEN);
+        // A word of a micro-op adds two words to an island at most: those of a literal.
+        let room = deadline.saturating_sub(self.pending() + ISLAND + here + 1);
+        let end = here + room / 3;
+        self.quick_end = [end; 4];
+        if !tests {
+            self.quick_end[Field::Imm14 as usize] = 0;
+        }
+    }
+
     #[inline(never)]
-    fn push_slowly(
+    pub(super) fn push_slowly(
         &mut self,
         set: &'static MicroOpSet,
         index: usize,
@@ -208,6 +290,7 @@ impl TraceBuilder {
     ) -> Result<(), Error> {
         let (op, values) = resolve(set, index, values).ok_or_else(unknown)?;
         let pushed = self.check(op, values)?;
+        self.rows.prepare(op, pushed.set);
         let keep = self.options.annotate || op.has_cold_part();
         if keep {
             self.values.extend_from_slice(values);
@@ -229,10 +312,9 @@ impl TraceBuilder {
             cold_part = self.note_cold_part(pushed, hot, Origin::Part(self.op_count));
         }
         self.emit(op, Part::Hot, cold_part, values);
-        // For the next one, so that it can be pushed the quick way.
-        self.code.reserve(1 + MOST);
+        self.make_ready();
         self.op_count += 1;
-        self.last = Some((set, index));
+        self.last = (set, index);
         Ok(())
     }
 
@@ -268,16 +350,52 @@ impl TraceBuilder {
     }
 }
 
-/// Copies so many words, if they are there. Not inlined, or the compiler makes one copy of unknown length of
-/// this and that of a block.
-#[inline(never)]
-fn copy(from: &[u32], to: &mut [u32; MOST], words: usize) -> bool {
-    let copied = from.get(..words).zip(to.get_mut(..words));
-    if let Some((from, to)) = copied {
-        to.copy_from_slice(from);
-        return true;
+impl Row {
+    /// Whether the values are in their operands' ranges.
+    #[inline(always)]
+    fn fits(&self, values: &[u64]) -> bool {
+        let mut fits = true;
+        for ((&min, &span), &value) in self.mins.iter().zip(&self.spans).zip(values) {
+            fits &= value.wrapping_sub(min) <= span;
+        }
+        fits && (self.registers == 0 || !self.names_platform_register(values))
     }
-    false
+
+    #[inline(always)]
+    fn names_platform_register(&self, values: &[u64]) -> bool {
+        let mut found = 0;
+        for (index, &value) in values.iter().take(row::OPERANDS).enumerate() {
+            found |= u8::from(value == PLATFORM_REGISTER) << index;
+        }
+        found & self.registers != 0
+    }
+
+    /// Puts the values into their holes.
+    #[inline(always)]
+    fn fill(&self, values: &[u64], code: &mut [u32; ROOM]) {
+        let [a, b, c, d, e, f, g, h] = &self.holes;
+        a.fill(values, code);
+        if self.hole_count > 1 {
+            b.fill(values, code);
+            c.fill(values, code);
+            d.fill(values, code);
+        }
+        if self.hole_count > 4 {
+            e.fill(values, code);
+            f.fill(values, code);
+            g.fill(values, code);
+            h.fill(values, code);
+        }
+    }
+}
+
+impl Bits {
+    #[inline(always)]
+    fn fill(&self, values: &[u64], code: &mut [u32; ROOM]) {
+        if let Some(&value) = values.get(usize::from(self.operand)) {
+            code[usize::from(self.word) % ROOM] ^= self.of(value);
+        }
+    }
 }
 
 /// The micro-op that a value stands for, and its operands.

@@ -4,7 +4,7 @@ use crate::op::encode::Op;
 use crate::op::template::MicroOpSet;
 
 /// A place that code can lead to: a label, an exit, the cold part of a micro-op, or the hot part that
-/// a cold one belongs to.
+/// a cold one belongs to. The kinds of the first two are numbered like [`Goal`](crate::op::template::Goal)s.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place(u32);
 
@@ -18,44 +18,47 @@ pub(crate) enum PlaceKind {
 }
 
 impl Place {
-    const SHIFT: u32 = 30;
+    pub(super) const SHIFT: u32 = 29;
 
     /// How many places of one kind there can be.
     pub(crate) const LIMIT: usize = 1 << Place::SHIFT;
 
+    /// The bits that are its number among those of its kind.
+    pub(super) const INDEX: u32 = Place::LIMIT as u32 - 1;
+
     pub(crate) fn label(index: u32) -> Place {
-        Place(index)
+        Place(1 << Place::SHIFT | index)
     }
 
     pub(crate) fn exit(index: u32) -> Place {
-        Place(1 << Place::SHIFT | index)
+        Place(2 << Place::SHIFT | index)
     }
 
     /// A cold part, by its number.
     pub(crate) fn cold(index: u32) -> Place {
-        Place(2 << Place::SHIFT | index)
+        Place(3 << Place::SHIFT | index)
     }
 
     /// The hot part that belongs to the cold part of that number.
     pub(crate) fn hot(index: u32) -> Place {
-        Place(3 << Place::SHIFT | index)
+        Place(4 << Place::SHIFT | index)
     }
 
     /// The place so many words behind it, as a number of its own.
-    pub(crate) fn key(self, inner: u16) -> u64 {
-        u64::from(self.0) << 16 | u64::from(inner)
+    pub(crate) fn key(self, inner: u32) -> u64 {
+        u64::from(self.0) << 32 | u64::from(inner)
     }
 
     fn index(self) -> usize {
-        (self.0 & (Place::LIMIT as u32 - 1)) as usize
+        (self.0 & Place::INDEX) as usize
     }
 
     pub(crate) fn kind(self) -> PlaceKind {
         let index = self.index();
         match self.0 >> Place::SHIFT {
-            0 => PlaceKind::Label(index),
-            1 => PlaceKind::Exit(index),
-            2 => PlaceKind::Cold(index),
+            0 | 1 => PlaceKind::Label(index),
+            2 => PlaceKind::Exit(index),
+            3 => PlaceKind::Cold(index),
             _ => PlaceKind::Hot(index),
         }
     }
@@ -80,71 +83,123 @@ pub(crate) const fn is_placed(offset: u32) -> bool {
     offset < UNWANTED
 }
 
-/// Where the places of a trace lie, in words: labels, exits, cold parts, and the hot parts that belong to those.
-#[derive(Debug, Default)]
-pub(crate) struct Places([Vec<u32>; 4]);
+/// Where the places of a trace lie, in words, by their kinds: labels, exits, cold parts, and the hot parts that belong
+/// to those. The first kind has one place, which nothing leads to: whatever is pushed looks a place up, and
+/// a call, which has none, looks there.
+#[derive(Debug)]
+pub(crate) struct Places([Vec<u32>; 5]);
+
+impl Default for Places {
+    fn default() -> Self {
+        Places([vec![0], Vec::new(), Vec::new(), Vec::new(), Vec::new()])
+    }
+}
 
 impl Places {
     pub(crate) fn clear(&mut self) {
-        self.0.iter_mut().for_each(Vec::clear);
+        self.0.iter_mut().skip(1).for_each(Vec::clear);
     }
 
     #[inline]
     pub(crate) fn offset(&self, place: Place) -> u32 {
-        let offsets = &self.0[(place.0 >> Place::SHIFT) as usize];
         // What was not made has no place: a micro-op of somebody's own making may name it.
-        offsets.get(place.index()).copied().unwrap_or(UNPLACED)
+        let offset = self.of_kind((place.0 >> Place::SHIFT) as usize, place.index());
+        offset.unwrap_or(UNPLACED)
+    }
+
+    /// The offset of a place, if there is one of that kind and number.
+    #[inline(always)]
+    pub(crate) fn of_kind(&self, kind: usize, index: usize) -> Option<u32> {
+        self.0.get(kind)?.get(index).copied()
     }
 
     pub(crate) fn labels(&self) -> &[u32] {
-        &self.0[0]
-    }
-
-    pub(crate) fn labels_mut(&mut self) -> &mut Vec<u32> {
-        &mut self.0[0]
-    }
-
-    pub(crate) fn exits(&self) -> &[u32] {
         &self.0[1]
     }
 
-    pub(crate) fn exits_mut(&mut self) -> &mut Vec<u32> {
+    pub(crate) fn labels_mut(&mut self) -> &mut Vec<u32> {
         &mut self.0[1]
+    }
+
+    pub(crate) fn exits(&self) -> &[u32] {
+        &self.0[2]
+    }
+
+    pub(crate) fn exits_mut(&mut self) -> &mut Vec<u32> {
+        &mut self.0[2]
     }
 
     #[cfg(feature = "inspect")]
     pub(crate) fn cold(&self) -> &[u32] {
-        &self.0[2]
+        &self.0[3]
     }
 
     pub(crate) fn cold_mut(&mut self) -> &mut Vec<u32> {
-        &mut self.0[2]
+        &mut self.0[3]
     }
 
     pub(crate) fn hot_mut(&mut self) -> &mut Vec<u32> {
-        &mut self.0[3]
+        &mut self.0[4]
     }
 }
 
-/// A branch whose displacement is not written yet. Those of one field are kept together.
+/// A branch or a call whose displacement is not written yet, in 12 bytes. Those of one displacement field are kept
+/// together, and so are the calls.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Branch {
+pub(crate) struct Note {
     /// The instruction, in words.
     pub(crate) at: u32,
-    pub(crate) place: Place,
-    /// Words behind the place.
-    pub(crate) inner: u16,
+    /// The halves of what it leads to.
+    to: [u32; 2],
 }
 
-/// A `bl` or `b` to a call target. Written when the trace is linked.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct CallSite {
-    /// The instruction, in words.
-    pub(crate) at: u32,
-    /// The number of the target among the trace's targets; set by `finish`.
-    pub(crate) number: u32,
-    /// [`Target::key`](crate::op::operand::Target::key).
-    pub(crate) target: u64,
+/// The number of the calls' notes; the branches' are those of their [`Field`](crate::asm::branch::Field)s.
+pub(crate) const CALLS: usize = 3;
+
+impl Note {
+    /// `to` is a place of which a branch leads to the first word, or the operand of a call, whose displacement is
+    /// written when the trace is linked.
+    #[inline(always)]
+    pub(crate) fn new(at: u32, to: u64) -> Note {
+        Note {
+            at,
+            to: [to as u32, (to >> 32) as u32],
+        }
+    }
+
+    /// A branch to what lies `inner` words behind `place`.
+    pub(crate) fn branch(at: u32, place: Place, inner: u16) -> Note {
+        Note {
+            at,
+            to: [place.0, inner.into()],
+        }
+    }
+
+    /// A branch at `at` to the same words behind `place`.
+    pub(crate) fn moved(self, at: u32, place: Place) -> Note {
+        Note {
+            at,
+            to: [place.0, self.to[1]],
+        }
+    }
+
+    /// Where a branch leads to.
+    #[inline]
+    pub(crate) fn place(self) -> Place {
+        Place(self.to[0])
+    }
+
+    /// How many words behind that.
+    #[inline]
+    pub(crate) fn inner(self) -> u32 {
+        self.to[1]
+    }
+
+    /// What a call leads to: the operand; in a trace that is finished, the number of the target among the trace's.
+    #[inline]
+    pub(crate) fn target(self) -> u64 {
+        u64::from(self.to[1]) << 32 | u64::from(self.to[0])
+    }
 }
 
 /// What a literal load reads: a constant, which may have several words, or a changeable literal,

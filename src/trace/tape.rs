@@ -51,6 +51,25 @@ impl<T: Copy + Default> Tape<T> {
         &mut self.items
     }
 
+    /// How many items lie before the cursor.
+    #[inline]
+    pub(crate) fn cursor(&self) -> usize {
+        self.len
+    }
+
+    /// Moves the cursor, over what is written already or back.
+    #[inline]
+    pub(crate) fn move_to(&mut self, cursor: usize) {
+        self.len = cursor;
+        debug_assert!(self.len <= self.items.len(), "no room was made");
+    }
+
+    /// What lies behind the cursor, if there is room.
+    #[inline]
+    pub(crate) fn next_mut(&mut self) -> Option<&mut T> {
+        self.items.get_mut(self.len)
+    }
+
     /// Moves the cursor over `more` items of the room.
     #[inline]
     pub(crate) fn advance(&mut self, more: usize) {

@@ -2,7 +2,7 @@
 
 use super::TraceBuilder;
 use super::state::{
-    CallSite, Island, Origin, PoolLoad, PoolWord, Pushed, Record, UNPLACED, is_placed,
+    CALLS, Island, Note, Origin, PoolLoad, PoolWord, Pushed, Record, UNPLACED, is_placed,
 };
 use crate::op::operand::Target;
 use crate::op::template::{MicroOpInfo, MicroOpSet};
@@ -87,8 +87,9 @@ impl<'b> Trace<'b> {
         &self.builder.code
     }
 
-    pub(crate) fn calls(&self) -> &'b [CallSite] {
-        &self.builder.calls
+    /// The calls, each with the number of its target.
+    pub(crate) fn calls(&self) -> &'b [Note] {
+        &self.builder.notes[CALLS]
     }
 
     pub(crate) fn pool(&self) -> &'b [PoolWord] {

@@ -226,33 +226,9 @@ pub(super) const fn derive_properties<
     while o < body.operands.len() {
         let kind = body.operands[o].kind;
         special |= kind.is_encoded() || matches!(kind, OperandKind::MutLiteral);
-        special |= is_patched(kind) && !has_hole(draft, o);
         o += 1;
     }
     draft.template.special = special;
-}
-
-/// Whether values of this kind are patched into holes.
-const fn is_patched(kind: OperandKind) -> bool {
-    matches!(
-        kind,
-        OperandKind::Unsigned | OperandKind::Signed | OperandKind::Reg | OperandKind::VReg
-    )
-}
-
-/// Whether an operand is patched into the hot part. One that can have but one value is not.
-const fn has_hole<const W: usize, const H: usize, const R: usize, const T: usize>(
-    draft: &Draft<W, H, R, T>,
-    operand: usize,
-) -> bool {
-    let mut h = 0;
-    while h < draft.template.hot_holes as usize {
-        if draft.holes[h].operand as usize == operand {
-            return true;
-        }
-        h += 1;
-    }
-    false
 }
 
 /// Takes the last instruction of the hot part away, and its reference, which is the part's last.
