@@ -46,6 +46,11 @@ impl Op {
         self.template.properties.contains(Properties::COLD)
     }
 
+    /// Whether it can go on to the next one.
+    pub(crate) fn goes_on(self) -> bool {
+        self.template.properties.contains(Properties::FALLS_THROUGH)
+    }
+
     #[inline]
     pub(crate) fn operands(self) -> &'static [super::template::Operand] {
         let start = usize::from(self.template.operands);
@@ -92,7 +97,15 @@ impl Op {
     }
 
     /// Replaces masks and floating-point numbers by their encodings.
+    #[inline]
     pub(crate) fn encode(self, values: &mut [u64]) -> Result<(), Error> {
+        match self.template.encoded {
+            true => self.encode_all(values),
+            false => Ok(()),
+        }
+    }
+
+    fn encode_all(self, values: &mut [u64]) -> Result<(), Error> {
         for (index, (operand, value)) in self.operands().iter().zip(values).enumerate() {
             let (field, kind) = match operand.kind {
                 OperandKind::Logical32 => {

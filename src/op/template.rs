@@ -55,14 +55,15 @@ pub struct Template {
     pub(crate) cold_references: u8,
     /// The label operand of a closing `b =>label`, which is left to the continuation slot.
     pub(crate) closing: u8,
-    /// Whether it takes more than copying, patching and noting: it has a cold part, an operand that is
-    /// encoded first, one that no hole checks, a changeable literal or a closing `b =>label`; is without words,
-    /// or longer than [`MOST_PLAIN_WORDS`].
+    /// Whether it is always pushed the general way: it loads a changeable literal, or is longer than
+    /// [`MOST_PLAIN_WORDS`].
     pub(crate) special: bool,
+    /// Whether it has an operand that is encoded first.
+    pub(crate) encoded: bool,
     pub(crate) properties: Properties,
 }
 
-/// How many words a micro-op has at most that is pushed the quick way.
+/// How many words a micro-op has at most that is pushed a quick way.
 pub(crate) const MOST_PLAIN_WORDS: usize = 31;
 
 /// [`Template::closing`] of a micro-op that closes in another way.
@@ -132,6 +133,13 @@ pub struct Reference {
 }
 
 impl Reference {
+    /// The number of the displacement field that reaches the least far of these references'.
+    #[inline]
+    pub(crate) fn furthest(references: &[Reference]) -> usize {
+        let fields = references.iter().map(|reference| reference.field as usize);
+        fields.fold(0, usize::max)
+    }
+
     pub(crate) const NONE: Reference = Reference {
         word: 0,
         argument: 0,
@@ -263,6 +271,15 @@ impl MicroOpSet {
             holes.get(..usize::from(template.hot_holes))?,
             references.get(..usize::from(template.hot_references))?,
         ))
+    }
+
+    /// What is known of a micro-op, if there is one of that number.
+    pub(crate) const fn template(&self, index: usize) -> Option<&Template> {
+        if index < self.templates.len() {
+            Some(&self.templates[index])
+        } else {
+            None
+        }
     }
 
     /// The operands of a micro-op.

@@ -13,7 +13,7 @@ use crate::asm::literal::Load;
 use crate::error::Error;
 use crate::op::encode::Op;
 use crate::op::operand::Handle;
-use crate::op::template::{Goal, Hole, NO_CLOSING, Properties, Reference};
+use crate::op::template::{Goal, Hole, NO_CLOSING, Reference};
 
 /// One of the two parts of a micro-op.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +69,7 @@ impl Op {
     /// Where its hot part goes on.
     fn way_on(self, values: &[u64]) -> Open {
         match self.template.closing {
-            NO_CLOSING if self.template.properties.contains(Properties::FALLS_THROUGH) => {
-                Open::Next
-            }
+            NO_CLOSING if self.goes_on() => Open::Next,
             NO_CLOSING => Open::Closed,
             closing => {
                 let label = Handle::from_raw(values[usize::from(closing)]).index();
@@ -100,10 +98,10 @@ impl TraceBuilder {
         if follows && self.options.fall_through == FallThrough::Nop {
             self.emit_nop();
         }
-        let slot = self.code.len() as u32 - 1;
+        let slot = self.code.cursor() as u32 - 1;
         let only_way = self.binds.is_empty();
         self.settle_binds();
-        let start = self.code.len() as u32;
+        let start = self.code.cursor() as u32;
         if let Some(exit) = self.next_point.take() {
             let entry = self.op_count == 0 && slot == u32::from(self.options.landing_pad);
             let slot_serves = follows && self.options.fall_through == FallThrough::Nop;
@@ -130,7 +128,9 @@ impl TraceBuilder {
     /// Closes the way to here, and gives the labels that are bound here their place.
     pub(super) fn settle_binds(&mut self) {
         self.open = Open::Closed;
-        self.place_binds(self.code.len() as u32);
+        if !self.binds.is_empty() {
+            self.place_binds(self.code.cursor() as u32);
+        }
     }
 
     /// Gives the labels that are bound here their place.
@@ -223,7 +223,8 @@ impl TraceBuilder {
     }
 
     /// Notes a branch for later.
-    fn open_branch(&mut self, branch: Note, field: Field) {
+    #[inline]
+    pub(super) fn open_branch(&mut self, branch: Note, field: Field) {
         self.notes[field as usize].push(branch);
     }
 

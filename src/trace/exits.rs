@@ -32,7 +32,7 @@ impl ExitCode<'_> {
         let pushed = self.builder.check(op, values)?;
         // The values are encoded when the exit is emitted; here it is seen that they can be.
         self.builder.values.extend_from_slice(values);
-        if op.template.special
+        if op.template.encoded
             && let Err(error) = op.encode(values)
         {
             self.builder.values.truncate(pushed.values as usize);

@@ -161,12 +161,18 @@ impl TraceBuilder {
         let Some(op) = self.sets.op(pushed) else {
             return Ok(());
         };
-        let mut values = std::mem::take(&mut self.scratch_values);
-        values.clear();
-        values.extend_from_slice(self.operands_of(pushed));
-        let ready = op
-            .encode(&mut values)
-            .and_then(|()| self.make_room(op, part, &values));
+        // Nothing is added to them here.
+        let all = std::mem::take(&mut self.values);
+        let mut values = all.get(pushed.values as usize..).unwrap_or(&[]);
+        let mut scratch = std::mem::take(&mut self.scratch_values);
+        let mut ready = Ok(());
+        if op.template.encoded {
+            scratch.clear();
+            scratch.extend_from_slice(values.get(..op.operand_count()).unwrap_or(&[]));
+            ready = op.encode(&mut scratch);
+            values = &scratch;
+        }
+        let ready = ready.and_then(|()| self.make_room(op, part, values));
         if ready.is_ok() {
             // An exit that can be linked starts at its NOP.
             let at = self.settle();
@@ -178,9 +184,10 @@ impl TraceBuilder {
                 let hot = self.code.len() as u32;
                 cold_part = self.note_cold_part(pushed, hot, origin);
             }
-            self.emit(op, part, cold_part, &values);
+            self.emit(op, part, cold_part, values);
+            self.make_ready();
         }
-        self.scratch_values = values;
+        (self.values, self.scratch_values) = (all, scratch);
         ready
     }
 

@@ -28,7 +28,8 @@ impl TraceBuilder {
             self.gap
         };
         let (start, words) = (self.code.len() as u32 + before, part.words(op).len() as u32);
-        if self.has_room(start, words, part.references(op)) {
+        let references = part.references(op);
+        if self.is_quick(start, words, references) || self.has_room(start, words, references) {
             return match op.template.special {
                 true => self.check_mutables(op, part, values, BEFORE, false),
                 false => Ok(()),

@@ -308,7 +308,7 @@ impl TraceBuilder {
         {
             self.name = None;
         }
-        self.make_ready();
+        self.find_quick_end();
     }
 
     /// Names the trace, until [`clear`](TraceBuilder::clear): listings, reports of faults, profilers and
@@ -334,11 +334,7 @@ impl TraceBuilder {
         if M::IS_ONE {
             return self.push_one(&op);
         }
-        let (set, index, mut values) = (op.set(), op.index(), op.operands());
-        if self.push_any(set, index, &mut values) {
-            return Ok(());
-        }
-        self.push_slowly(set, index, values.as_mut())
+        self.push_any(&op)
     }
 
     /// Makes a label. It can be used before it is bound.

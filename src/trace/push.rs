@@ -33,7 +33,7 @@ use crate::asm::branch::Field;
 use crate::error::Error;
 use crate::op::MicroOp;
 use crate::op::encode::Op;
-use crate::op::operand::PLATFORM_REGISTER;
+use crate::op::operand::{Handle, PLATFORM_REGISTER};
 use crate::op::template::{Goal, MOST_PLAIN_WORDS, MicroOpSet, Properties, Reference};
 
 /// A gap that no micro-op is pushed behind the quick way.
@@ -50,27 +50,41 @@ impl TraceBuilder {
     /// Pushes a micro-op that the compiler knows.
     #[inline(never)]
     pub(super) fn push_one<M: MicroOp>(&mut self, op: &M) -> Result<(), Error> {
+        let (data, set, index) = (const { &M::DATA }, op.set(), op.index());
         let mut values = op.operands();
-        let (set, index) = (op.set(), op.index());
-        if self.push_known(const { &M::DATA }, set, index, values.as_mut()) {
+        let mut encoded = op.operands();
+        let encodes = data.template(index).is_some_and(|it| it.encoded);
+        let ready =
+            !encodes || Op::new(set, index).is_some_and(|op| op.encode(encoded.as_mut()).is_ok());
+        if ready && self.push_known(data, set, index, values.as_mut(), encoded.as_mut()) {
             return Ok(());
         }
         self.push_slowly(set, index, values.as_mut())
     }
 
-    /// Pushes a micro-op of which the compiler knows only what others it may be. Compiled once for each number of operands.
-    #[inline(never)]
-    pub(super) fn push_any<V: AsMut<[u64]>>(
-        &mut self,
-        set: &'static MicroOpSet,
-        index: usize,
-        values: &mut V,
-    ) -> bool {
-        self.push_by_row(set, index, values.as_mut())
+    /// Pushes a micro-op of which the compiler knows only what others it may be.
+    #[inline]
+    pub(super) fn push_any<M: MicroOp>(&mut self, op: &M) -> Result<(), Error> {
+        let (set, index, mut values) = (op.set(), op.index(), op.operands());
+        if self.push_by_row(set, index, &mut values) {
+            return Ok(());
+        }
+        self.push_slowly(set, index, values.as_mut())?;
+        self.prepare_row(set, index);
+        Ok(())
     }
 
-    /// Pushes a micro-op if there is nothing special about it. Otherwise nothing has changed. `data` is what `set`
-    /// holds, known to the compiler.
+    /// Makes the row of a micro-op that was pushed, if it is not made.
+    #[inline(never)]
+    fn prepare_row(&mut self, set: &'static MicroOpSet, index: usize) {
+        if let (Some(op), Some(set)) = (Op::new(set, index), self.sets.number(set)) {
+            self.rows.prepare(op, set);
+        }
+        self.notes.iter_mut().for_each(|notes| notes.reserve(1));
+    }
+
+    /// Pushes a micro-op if nothing stands in the way. Otherwise nothing has changed. `data` is what `set` holds, known
+    /// to the compiler; `encoded` are the values as they are patched in.
     // Where nothing is optimized there is nothing to gain from a copy for each micro-op.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn push_known(
@@ -79,8 +93,9 @@ impl TraceBuilder {
         set: &'static MicroOpSet,
         index: usize,
         values: &[u64],
+        encoded: &[u64],
     ) -> bool {
-        let Some(template) = data.templates.get(index) else {
+        let Some(template) = data.template(index) else {
             return false;
         };
         let Some((holes, references)) = data.notes(template) else {
@@ -91,27 +106,24 @@ impl TraceBuilder {
         };
         let words = usize::from(template.hot_words);
         let start = self.code.cursor() + self.gap as usize;
-        let kind = references
-            .iter()
-            .fold(0, |most, r| most.max(r.field as usize));
+        let kind = Reference::furthest(references);
         if template.special || start + words > self.quick_end[kind] as usize {
             return false;
         }
         for (operand, &value) in operands.iter().zip(values) {
-            if !data.is_in_range(operand, value) {
+            let is_known = !operand.kind.is_handle() || self.handles.has(operand.kind as u8, value);
+            if !(is_known && data.is_in_range(operand, value)) {
                 return false;
             }
         }
-        for reference in references {
-            let Some(&value) = values.get(usize::from(reference.argument)) else {
-                return false;
-            };
-            let goal = reference.goal;
-            if !matches!(goal, Goal::Call | Goal::Literal) && !self.handles.has(goal as u8, value) {
-                return false;
-            }
+        // One without words does not fill a trace up. And a set beyond what can be counted keeps nothing.
+        let has_cold_part = template.properties.contains(Properties::COLD);
+        if (words == 0 && self.op_count as usize >= Place::LIMIT)
+            || (has_cold_part && self.sets.number(set).is_none())
+        {
+            return false;
         }
-        let room = self.code.items_mut().get_mut(start..start + ROOM);
+        let room = self.code.items_mut().get_mut(start..);
         let Some(code) = room.and_then(<[u32]>::first_chunk_mut::<ROOM>) else {
             return false;
         };
@@ -123,7 +135,7 @@ impl TraceBuilder {
         code[..words].copy_from_slice(from);
         code[words] = NOP;
         for hole in holes {
-            let Some(&value) = values.get(usize::from(hole.operand)) else {
+            let Some(&value) = encoded.get(usize::from(hole.operand)) else {
                 return false;
             };
             code[usize::from(hole.word) % ROOM] ^= data.fill(set, hole, value);
@@ -132,19 +144,36 @@ impl TraceBuilder {
         let goes_on = template.properties.contains(Properties::FALLS_THROUGH);
         self.pass(start as u32, words as u32, goes_on.into());
         self.last = (set, index);
-        for reference in references {
-            let value = values[usize::from(reference.argument)];
-            self.note(start as u32 + u32::from(reference.word), reference, value);
+        if let Some(&label) = values.get(usize::from(template.closing)) {
+            self.open = Open::To(Place::label(Handle::from_raw(label).index()));
+            self.gap = BLOCKED;
         }
-        if self.watch {
-            self.watched(start as u32, values);
+        let mut cold_part = UNPLACED;
+        if has_cold_part || self.watch {
+            cold_part = self.watched(start as u32, values, has_cold_part);
+        }
+        for reference in references {
+            let (at, argument) = (start as u32 + u32::from(reference.word), reference.argument);
+            if reference.goal == Goal::OtherPart {
+                let part = Note::branch(at, Place::cold(cold_part), argument);
+                self.open_branch(part, reference.field);
+            } else {
+                self.note(at, reference, values[usize::from(argument)]);
+            }
         }
         true
     }
 
-    /// Pushes a micro-op if there is nothing special about it. Otherwise nothing has changed.
-    #[inline(always)]
-    fn push_by_row(&mut self, set: &'static MicroOpSet, index: usize, values: &[u64]) -> bool {
+    /// Pushes a micro-op if it has a row and nothing else stands in the way. Otherwise nothing has changed. Compiled once
+    /// for each number of operands.
+    #[inline(never)]
+    fn push_by_row<V: AsMut<[u64]>>(
+        &mut self,
+        set: &'static MicroOpSet,
+        index: usize,
+        values: &mut V,
+    ) -> bool {
+        let values = &*values.as_mut();
         if !std::ptr::eq(set, self.rows.set) {
             return false;
         }
@@ -182,7 +211,7 @@ impl TraceBuilder {
             self.want_first(to as u32 & Place::INDEX);
         }
         if self.watch {
-            self.watched(start as u32, values);
+            self.watched(start as u32, values, false);
         }
         true
     }
@@ -215,26 +244,39 @@ impl TraceBuilder {
         Some((handle | u64::from(row.goal) << Place::SHIFT, offset))
     }
 
-    /// Places the labels in front of the last micro-op, which was pushed a quick way to `at`, and remembers the micro-op.
+    /// Places the labels in front of the last micro-op, which was pushed a quick way to `at`, and remembers the micro-op if
+    /// need be. Returns the number of its cold part, if it has one.
     #[inline(never)]
-    fn watched(&mut self, at: u32, values: &[u64]) {
+    fn watched(&mut self, at: u32, values: &[u64], has_cold_part: bool) -> u32 {
         if !self.binds.is_empty() {
             self.place_binds(at);
         }
-        if !self.options.annotate {
-            return;
-        }
-        // The general way has pushed one of this set, and knows its number, before a quick one is open.
-        let (Some(op), Some(set)) = (self.last_op(), self.sets.number(self.last.0)) else {
-            return;
+        let (op, set) = (self.last_op(), self.sets.number(self.last.0));
+        let (Some(op), Some(set)) = (op, set) else {
+            return UNPLACED;
         };
+        if !(self.options.annotate || has_cold_part) {
+            return UNPLACED;
+        }
         let op = Pushed {
             set,
             index: op.index,
             values: self.values.len() as u32,
         };
         self.values.extend_from_slice(values);
-        self.records.push(Record { at, op });
+        if self.options.annotate {
+            self.records.push(Record { at, op });
+        }
+        match has_cold_part {
+            true => self.note_cold_part(op, at, Origin::Part(self.op_count - 1)),
+            false => UNPLACED,
+        }
+    }
+
+    /// Whether so many words with these references lie before the quick ways' end, at `start`.
+    #[inline]
+    pub(super) fn is_quick(&self, start: u32, words: u32, references: &[Reference]) -> bool {
+        start + words <= self.quick_end[Reference::furthest(references)]
     }
 
     /// Whether so many words with these references fit at `start`, in front of an island of everything pending and of
@@ -258,10 +300,20 @@ impl TraceBuilder {
         }
     }
 
-    /// Opens the quick ways for the next micro-ops: makes room, and finds out how far it reaches.
+    /// Opens the quick ways for the next micro-ops, unless they are: makes room, and finds out how far it reaches.
+    #[inline]
     pub(super) fn make_ready(&mut self) {
         self.code.reserve(1 + ROOM);
-        self.notes.iter_mut().for_each(|notes| notes.reserve(1));
+        let [end, _, tests, _] = self.quick_end;
+        let first_test = tests == 0 && self.notes[Field::Imm14 as usize].cursor() > self.due.tests;
+        if first_test || self.code.cursor() >= end as usize {
+            self.find_quick_end();
+        }
+    }
+
+    /// Finds out how far the room for the quick ways reaches.
+    #[inline(never)]
+    pub(super) fn find_quick_end(&mut self) {
         // A reference to come has a later deadline than those of its class that are noted, or than one noted here.
         // Only for `tbz` and `tbnz`, which few use, this would be near; so there must be one already.
         let here = self.code.cursor() as u32;
@@ -290,7 +342,6 @@ impl TraceBuilder {
     ) -> Result<(), Error> {
         let (op, values) = resolve(set, index, values).ok_or_else(unknown)?;
         let pushed = self.check(op, values)?;
-        self.rows.prepare(op, pushed.set);
         let keep = self.options.annotate || op.has_cold_part();
         if keep {
             self.values.extend_from_slice(values);

@@ -7,7 +7,7 @@
 use super::state::CALLS;
 use crate::op::encode::Op;
 use crate::op::operand::OperandKind;
-use crate::op::template::{Goal, Hole, Map, MicroOpSet, Properties, Reference};
+use crate::op::template::{Goal, Hole, Map, MicroOpSet, NO_CLOSING, Reference};
 
 /// The words that a row has room for. They are all copied, whatever the micro-op has: what is too many is overwritten
 /// by what follows.
@@ -118,17 +118,18 @@ impl Row {
         let (holes, references) = op.set.notes(template)?;
         let words = op.set.words.get(template.words as usize..)?;
         let words = words.get(..usize::from(template.hot_words))?;
-        let fits = !template.special
+        let plain = !(template.special || template.encoded || op.has_cold_part());
+        // One without words does not fill a trace up, so it must be counted.
+        let fits = plain
+            && template.closing == NO_CLOSING
+            && !words.is_empty()
             && words.len() <= WORDS
             && holes.len() <= HOLES
             && op.operand_count() <= OPERANDS;
         let mut row = Row {
             len: template.hot_words.into(),
             hole_count: template.hot_holes,
-            goes_on: template
-                .properties
-                .contains(Properties::FALLS_THROUGH)
-                .into(),
+            goes_on: op.goes_on().into(),
             ..Row::NONE
         };
         match references {

@@ -244,6 +244,7 @@ pub const fn bake<
             cold_references: 0,
             closing: NO_CLOSING,
             special: false,
+            encoded: false,
             properties: Properties::empty(),
         },
         flaw: None,

@@ -218,17 +218,15 @@ pub(super) const fn derive_properties<
     if draft.template.closing != NO_CLOSING {
         drop_closing_jump(draft, body);
     }
-    // Micro-ops without words do not fill a trace up, so they must be counted.
-    let words = draft.template.hot_words as usize;
-    let mut special = words == 0 || words > MOST_PLAIN_WORDS;
-    special |= p.contains(Properties::COLD) || draft.template.closing != NO_CLOSING;
+    let (mut special, mut encoded) = (draft.template.hot_words as usize > MOST_PLAIN_WORDS, false);
     let mut o = 0;
     while o < body.operands.len() {
         let kind = body.operands[o].kind;
-        special |= kind.is_encoded() || matches!(kind, OperandKind::MutLiteral);
+        special |= matches!(kind, OperandKind::MutLiteral);
+        encoded |= kind.is_encoded();
         o += 1;
     }
-    draft.template.special = special;
+    (draft.template.special, draft.template.encoded) = (special, encoded);
 }
 
 /// Takes the last instruction of the hot part away, and its reference, which is the part's last.
