@@ -17,6 +17,7 @@ const MOVZ: u32 = 0x5280_0000;
 const ORR_FROM_ZERO: u32 = 0x3200_03e0;
 
 /// The `hw:imm16` field that makes `value`, if all its ones lie in one 16-bit lane below `lanes`.
+#[inline]
 fn wide(value: u64, lanes: u32) -> Option<u32> {
     (0..lanes)
         .find(|lane| value & !(0xffff << (16 * lane)) == 0)

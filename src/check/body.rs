@@ -92,7 +92,7 @@ impl Body {
     }
 
     fn hot(&self) -> usize {
-        Part::Hot.words(self.op).len()
+        Part::Hot.of(self.op).words.len()
     }
 
     /// What comes at the place `at` words from the start of a part; `None` outside of it.

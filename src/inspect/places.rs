@@ -252,7 +252,7 @@ impl<'t> Places<'t> {
     /// Whether the word at `at` is the continuation slot of the block.
     pub(super) fn is_slot(&self, at: u32, block: &Block) -> bool {
         self.op(block).is_some_and(|(op, _)| {
-            at.wrapping_sub(block.start) == Places::part(block).words(op).len() as u32
+            at.wrapping_sub(block.start) == Places::part(block).of(op).words.len() as u32
                 && !block.cold
         })
     }

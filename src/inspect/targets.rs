@@ -33,7 +33,7 @@ impl Places<'_> {
     /// The reference that the instruction at `at` is in its template, and the operand's value.
     pub(super) fn reference(&self, at: u32, block: &Block) -> Option<(Reference, u64)> {
         let (op, values) = self.op(block)?;
-        let mut references = Places::part(block).references(op).iter();
+        let mut references = Places::part(block).of(op).references.iter();
         let reference = references.find(|r| u32::from(r.word) == at.wrapping_sub(block.start))?;
         let value = values.get(usize::from(reference.argument));
         Some((*reference, value.copied().unwrap_or(0)))
@@ -57,7 +57,7 @@ impl Places<'_> {
             let closing = values.get(usize::from(op.template.closing));
             return closing.map_or(Meant::Unknown, |&to| Meant::To(Name::Label(index(to))));
         }
-        let inside = at.wrapping_sub(block.start) < Places::part(block).words(op).len() as u32;
+        let inside = at.wrapping_sub(block.start) < Places::part(block).of(op).words.len() as u32;
         if inside {
             Meant::Inside
         } else {
@@ -130,7 +130,7 @@ impl Places<'_> {
         }
         let block = block?;
         let (op, _) = self.op(&block)?;
-        let words = Places::part(&block).words(op).len() as u32;
+        let words = Places::part(&block).of(op).words.len() as u32;
         let name = match block.origin {
             Origin::Part(op) if !block.cold => format!("op {op}"),
             origin if block.cold => Name::Cold(origin).text(),

@@ -147,8 +147,8 @@ pub(crate) struct Line {
 /// The instructions of one part of a micro-op.
 pub(crate) fn lines(op: Op, part: Part) -> Vec<Line> {
     let words = |values: &[u64]| {
-        let mut words = part.words(op).to_vec();
-        op.patch(part.holes(op), values, &mut words);
+        let mut words = part.of(op).words.to_vec();
+        op.patch(part.of(op).holes, values, &mut words);
         words
     };
     let (lowest, highest) = (words(&values(op, false)), words(&values(op, true)));
@@ -172,13 +172,13 @@ pub(crate) fn lines(op: Op, part: Part) -> Vec<Line> {
 
 /// The holes of an instruction, by its place in words from the start of its part.
 pub(crate) fn holes(op: Op, part: Part, at: usize) -> impl Iterator<Item = &'static Hole> {
-    let holes = part.holes(op).iter();
+    let holes = part.of(op).holes.iter();
     holes.filter(move |hole| usize::from(hole.word) == at)
 }
 
 /// What an instruction refers to, by its place in words from the start of its part.
 pub(crate) fn reference(op: Op, part: Part, at: usize) -> Option<Reference> {
-    let mut references = part.references(op).iter();
+    let mut references = part.of(op).references.iter();
     references.find(|r| usize::from(r.word) == at).copied()
 }
 

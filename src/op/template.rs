@@ -60,6 +60,8 @@ pub struct Template {
     pub(crate) special: bool,
     /// Whether it has an operand that is encoded first.
     pub(crate) encoded: bool,
+    /// The numbers of the displacement fields that reach the least far in the hot and in the cold part.
+    pub(crate) fields: [u8; 2],
     pub(crate) properties: Properties,
 }
 
@@ -133,13 +135,6 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// The number of the displacement field that reaches the least far of these references'.
-    #[inline]
-    pub(crate) fn furthest(references: &[Reference]) -> usize {
-        let fields = references.iter().map(|reference| reference.field as usize);
-        fields.fold(0, usize::max)
-    }
-
     pub(crate) const NONE: Reference = Reference {
         word: 0,
         argument: 0,

@@ -22,37 +22,47 @@ pub(crate) enum Part {
     Cold,
 }
 
+/// What a part consists of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pieces {
+    pub(crate) words: &'static [u32],
+    pub(crate) holes: &'static [Hole],
+    pub(crate) references: &'static [Reference],
+    /// The number of the displacement field that reaches the least far.
+    pub(crate) field: u8,
+    /// The words, and what follows them in the set, if that makes a block.
+    block: Option<&'static [u32; BLOCK]>,
+}
+
+/// Words that are copied at once: most parts are no longer, and copying a number that the compiler knows is quicker than
+/// copying as many as there are. What is too many is overwritten by what follows.
+const BLOCK: usize = 8;
+
 impl Part {
-    pub(crate) fn words(self, op: Op) -> &'static [u32] {
-        let (template, start) = (op.template, op.template.words as usize);
-        let hot = usize::from(template.hot_words);
-        match self {
-            Part::Hot => &op.set.words[start..start + hot],
-            Part::Cold => {
-                &op.set.words[start + hot..start + hot + usize::from(template.cold_words)]
-            }
-        }
-    }
-
-    pub(crate) fn holes(self, op: Op) -> &'static [Hole] {
-        let (template, start) = (op.template, usize::from(op.template.holes));
-        let hot = usize::from(template.hot_holes);
-        match self {
-            Part::Hot => &op.set.holes[start..start + hot],
-            Part::Cold => {
-                &op.set.holes[start + hot..start + hot + usize::from(template.cold_holes)]
-            }
-        }
-    }
-
-    pub(crate) fn references(self, op: Op) -> &'static [Reference] {
-        let (template, start) = (op.template, usize::from(op.template.references));
-        let hot = usize::from(template.hot_references);
-        match self {
-            Part::Hot => &op.set.references[start..start + hot],
-            Part::Cold => {
-                &op.set.references[start + hot..start + hot + usize::from(template.cold_references)]
-            }
+    #[inline]
+    pub(crate) fn of(self, op: Op) -> Pieces {
+        let (set, it) = (op.set, op.template);
+        let hot = [it.hot_words, it.hot_holes.into(), it.hot_references.into()];
+        let cold = [
+            it.cold_words,
+            it.cold_holes.into(),
+            it.cold_references.into(),
+        ];
+        let (behind, counts) = match self {
+            Part::Hot => ([0; 3], hot),
+            Part::Cold => (hot, cold),
+        };
+        let [words, holes, references] = behind.map(usize::from);
+        let words = &set.words[it.words as usize + words..];
+        let holes = &set.holes[usize::from(it.holes) + holes..];
+        let references = &set.references[usize::from(it.references) + references..];
+        let counts = counts.map(usize::from);
+        Pieces {
+            words: &words[..counts[0]],
+            holes: &holes[..counts[1]],
+            references: &references[..counts[2]],
+            field: it.fields[self as usize],
+            block: words.first_chunk().filter(|_| counts[0] <= BLOCK),
         }
     }
 }
@@ -82,7 +92,15 @@ impl Op {
 impl TraceBuilder {
     /// Writes the continuation slot of the last micro-op, now that the next one follows, and gives the
     /// labels bound in between their place. Returns where the next one starts.
+    #[inline]
     pub(super) fn settle(&mut self) -> u32 {
+        if self.open == Open::Closed && self.binds.is_empty() && self.next_point.is_none() {
+            return self.code.cursor() as u32;
+        }
+        self.settle_slot()
+    }
+
+    fn settle_slot(&mut self) -> u32 {
         let follows = match self.open {
             Open::Closed => false,
             Open::Next => true,
@@ -143,6 +161,7 @@ impl TraceBuilder {
     }
 
     /// Writes `b` to `place`.
+    #[inline(never)]
     pub(super) fn emit_jump(&mut self, place: Place) {
         let at = self.code.len() as u32;
         self.code.push(branch::b(0));
@@ -151,17 +170,26 @@ impl TraceBuilder {
 
     /// Copies one part of a micro-op, patches its holes and notes its references. `values` are encoded;
     /// `cold_part` is the number of its cold part, if it has one.
-    pub(super) fn emit(&mut self, op: Op, part: Part, cold_part: u32, values: &[u64]) {
-        let words = part.words(op);
-        let start = self.code.len();
+    pub(super) fn emit(
+        &mut self,
+        op: Op,
+        part: Part,
+        pieces: &Pieces,
+        cold_part: u32,
+        values: &[u64],
+    ) {
+        let (words, start) = (pieces.words, self.code.cursor());
         // With a slot behind it, which becomes part of the code with the next micro-op.
-        self.code.reserve(words.len() + 1);
+        self.code.reserve(words.len().max(BLOCK) + 1);
         let room = &mut self.code.items_mut()[start..];
-        room[..words.len()].copy_from_slice(words);
+        match (pieces.block, room.first_chunk_mut::<BLOCK>()) {
+            (Some(block), Some(to)) => *to = *block,
+            _ => room[..words.len()].copy_from_slice(words),
+        }
         room[words.len()] = NOP;
+        op.patch(pieces.holes, values, room);
         self.code.advance(words.len());
-        op.patch(part.holes(op), values, &mut self.code[start..]);
-        for reference in part.references(op) {
+        for reference in pieces.references {
             let at = start as u32 + u32::from(reference.word);
             if reference.goal == Goal::OtherPart {
                 let place = match part {
@@ -182,6 +210,8 @@ impl TraceBuilder {
 
     /// Notes what the instruction at `at` refers to. A branch is noted even where its displacement is known: which of
     /// them can be written is the same question for all of them, and is asked once.
+    // Folded to a few stores where the compiler knows the reference.
+    #[inline(always)]
     pub(super) fn note(&mut self, at: u32, reference: &Reference, value: u64) {
         let index = Handle::from_raw(value).index();
         let place = match reference.goal {
@@ -262,13 +292,13 @@ impl TraceBuilder {
     pub(super) fn check_mutables(
         &self,
         op: Op,
-        part: Part,
+        pieces: &Pieces,
         values: &[u64],
         before: u32,
         island_comes: bool,
     ) -> Result<(), Error> {
         let here = self.code.len() as u32;
-        for reference in part.references(op) {
+        for reference in pieces.references {
             if reference.goal != Goal::MutLiteral {
                 continue;
             }

@@ -87,14 +87,11 @@ impl TraceBuilder {
         self.open = Open::Closed;
         self.next_point = None;
         self.hot_len = self.code.len() as u32;
-        let mut next = 0;
-        while let Some(&item) = self.queue.get(next) {
-            match item {
-                ColdItem::Part(part) => self.emit_cold_part(part)?,
-                ColdItem::Exit(exit) => self.emit_exit(exit)?,
-            }
-            next += 1;
-        }
+        // What the micro-ops' operands are is read while their code is written; none are added.
+        let values = std::mem::take(&mut self.values);
+        let emitted = self.emit_queue(&values);
+        self.values = values;
+        emitted?;
         for call in self.notes[CALLS].iter_mut() {
             let number = self.targets.intern(Target::from_raw(call.target()).key());
             *call = Note::new(call.at, number.into());
@@ -105,30 +102,42 @@ impl TraceBuilder {
         Ok(())
     }
 
-    fn emit_cold_part(&mut self, index: u32) -> Result<(), Error> {
+    fn emit_queue(&mut self, values: &[u64]) -> Result<(), Error> {
+        let mut next = 0;
+        while let Some(&item) = self.queue.get(next) {
+            match item {
+                ColdItem::Part(part) => self.emit_cold_part(part, values)?,
+                ColdItem::Exit(exit) => self.emit_exit(exit, values)?,
+            }
+            next += 1;
+        }
+        Ok(())
+    }
+
+    fn emit_cold_part(&mut self, index: u32, values: &[u64]) -> Result<(), Error> {
         let part = self.cold_parts[index as usize];
-        self.emit_cold(part.op, Part::Cold, index, |builder, at| {
+        self.emit_cold(part.op, Part::Cold, values, index, |builder, at| {
             builder.places.cold_mut()[index as usize] = at;
             part.origin
         })
     }
 
-    fn emit_exit(&mut self, index: u32) -> Result<(), Error> {
+    fn emit_exit(&mut self, index: u32, values: &[u64]) -> Result<(), Error> {
         let exit = self.exits[self.exits[index as usize].same_as as usize];
         if exit.len == 0 {
             return Err(Error::ExitWithoutCode { exit: index });
         }
         if !is_placed(self.places.exits()[exit.same_as as usize]) {
-            self.emit_exit_code(exit)?;
+            self.emit_exit_code(exit, values)?;
         }
         self.places.exits_mut()[index as usize] = self.places.exits()[exit.same_as as usize];
         Ok(())
     }
 
-    fn emit_exit_code(&mut self, exit: ExitState) -> Result<(), Error> {
+    fn emit_exit_code(&mut self, exit: ExitState, values: &[u64]) -> Result<(), Error> {
         for number in exit.start..exit.start + exit.len {
             let pushed = self.exit_code[number as usize];
-            self.emit_cold(pushed, Part::Hot, UNPLACED, |builder, at| {
+            self.emit_cold(pushed, Part::Hot, values, UNPLACED, |builder, at| {
                 if number == exit.start {
                     builder.places.exits_mut()[exit.same_as as usize] = at;
                     if exit.linkable {
@@ -150,45 +159,46 @@ impl TraceBuilder {
         Ok(())
     }
 
-    /// Emits a micro-op, or the cold part of one, in the cold section.
+    /// Emits a micro-op, or the cold part of one, in the cold section. Its operands are among `all`.
+    #[inline]
     fn emit_cold(
         &mut self,
         pushed: Pushed,
         part: Part,
+        all: &[u64],
         mut cold_part: u32,
         placed: impl FnOnce(&mut Self, u32) -> Origin,
     ) -> Result<(), Error> {
         let Some(op) = self.sets.op(pushed) else {
             return Ok(());
         };
-        // Nothing is added to them here.
-        let all = std::mem::take(&mut self.values);
         let mut values = all.get(pushed.values as usize..).unwrap_or(&[]);
-        let mut scratch = std::mem::take(&mut self.scratch_values);
-        let mut ready = Ok(());
+        let mut scratch = Vec::new();
         if op.template.encoded {
+            scratch = std::mem::take(&mut self.scratch_values);
             scratch.clear();
             scratch.extend_from_slice(values.get(..op.operand_count()).unwrap_or(&[]));
-            ready = op.encode(&mut scratch);
+            op.encode(&mut scratch)?;
             values = &scratch;
         }
-        let ready = ready.and_then(|()| self.make_room(op, part, values));
-        if ready.is_ok() {
-            // An exit that can be linked starts at its NOP.
-            let at = self.settle();
-            let origin = placed(self, at);
-            if self.options.annotate {
-                self.cold_records.push((Record { at, op: pushed }, origin));
-            }
-            if part == Part::Hot && op.has_cold_part() {
-                let hot = self.code.len() as u32;
-                cold_part = self.note_cold_part(pushed, hot, origin);
-            }
-            self.emit(op, part, cold_part, values);
-            self.make_ready();
+        let pieces = part.of(op);
+        self.make_room(op, &pieces, values)?;
+        // An exit that can be linked starts at its NOP.
+        let at = self.settle();
+        let origin = placed(self, at);
+        if self.options.annotate {
+            self.cold_records.push((Record { at, op: pushed }, origin));
         }
-        (self.values, self.scratch_values) = (all, scratch);
-        ready
+        if part == Part::Hot && op.has_cold_part() {
+            let hot = self.code.len() as u32;
+            cold_part = self.note_cold_part(pushed, hot, origin);
+        }
+        self.emit(op, part, &pieces, cold_part, values);
+        self.make_ready();
+        if op.template.encoded {
+            self.scratch_values = scratch;
+        }
+        Ok(())
     }
 
     /// Loads that still wait read the pool at the end, if it is in reach wherever the address puts it;

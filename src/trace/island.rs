@@ -1,6 +1,6 @@
 //! Islands: veneers and literals at an op boundary, before a deadline runs out.
 
-use super::emit::Part;
+use super::emit::Pieces;
 use super::options::FallThrough;
 use super::push::BLOCKED;
 use super::state::{Island, Literal, Mutable, Open, UNPLACED};
@@ -21,21 +21,26 @@ impl TraceBuilder {
     /// # Errors
     /// [`Error::OpTooLong`] if not even an island directly in front would do; nothing is changed then.
     #[inline]
-    pub(super) fn make_room(&mut self, op: Op, part: Part, values: &[u64]) -> Result<(), Error> {
+    pub(super) fn make_room(
+        &mut self,
+        op: Op,
+        pieces: &Pieces,
+        values: &[u64],
+    ) -> Result<(), Error> {
         let before = if self.gap == BLOCKED {
             BEFORE
         } else {
             self.gap
         };
-        let (start, words) = (self.code.len() as u32 + before, part.words(op).len() as u32);
-        let references = part.references(op);
-        if self.is_quick(start, words, references) || self.has_room(start, words, references) {
+        let start = self.code.cursor() as u32 + before;
+        let (words, references) = (pieces.words.len() as u32, pieces.references);
+        if self.is_quick(start, words, pieces.field) || self.has_room(start, words, references) {
             return match op.template.special {
-                true => self.check_mutables(op, part, values, BEFORE, false),
+                true => self.check_mutables(op, pieces, values, BEFORE, false),
                 false => Ok(()),
             };
         }
-        self.make_room_slowly(op, part, values)
+        self.make_room_slowly(op, pieces, values)
     }
 
     /// An upper bound of the words of an island for everything pending, without the jump around it.
@@ -67,10 +72,10 @@ impl TraceBuilder {
     }
 
     #[inline(never)]
-    fn make_room_slowly(&mut self, op: Op, part: Part, values: &[u64]) -> Result<(), Error> {
-        let words = part.words(op).len() as u32;
+    fn make_room_slowly(&mut self, op: Op, pieces: &Pieces, values: &[u64]) -> Result<(), Error> {
+        let words = pieces.words.len() as u32;
         let (mut added, mut own) = (0, u32::MAX);
-        for reference in part.references(op) {
+        for reference in pieces.references {
             if let Some((reach, serve)) = self.options.reach.needs(reference) {
                 added += serve;
                 own = own.min(u32::from(reference.word) + reach - 1);
@@ -102,9 +107,9 @@ impl TraceBuilder {
             after <= own && start.saturating_add(after) <= builder.deadline()
         };
         if fits(self) {
-            return self.check_mutables(op, part, values, BEFORE, false);
+            return self.check_mutables(op, pieces, values, BEFORE, false);
         }
-        self.check_mutables(op, part, values, before, true)?;
+        self.check_mutables(op, pieces, values, before, true)?;
         // What remains after the island must fit beside the part's own.
         let horizon =
             self.code.len() as u32 + 1 + BEFORE + 2 * self.worst_island() + words + 1 + added;

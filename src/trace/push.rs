@@ -23,9 +23,10 @@
 //! comparison covers all. Behind it the general way looks closer, and finds the next end.
 
 use super::emit::Part;
+use super::island::BEFORE;
 use super::row::{self, Bits, Row};
 use super::state::{
-    ColdItem, ColdPart, Note, Open, Origin, Place, Pushed, Record, UNPLACED, UNWANTED,
+    ColdItem, ColdPart, HERE, Note, Open, Origin, Place, Pushed, Record, UNPLACED, UNWANTED,
 };
 use super::{MAX_LEN, TraceBuilder};
 use crate::asm::NOP;
@@ -105,9 +106,12 @@ impl TraceBuilder {
             return false;
         };
         let words = usize::from(template.hot_words);
-        let start = self.code.cursor() + self.gap as usize;
-        let kind = Reference::furthest(references);
-        if template.special || start + words > self.quick_end[kind] as usize {
+        let Some((gap, room, jump)) = self.way_here() else {
+            return false;
+        };
+        let start = self.code.cursor() + gap as usize;
+        let here = self.code.cursor() as u32 + room;
+        if template.special || !self.is_quick(here, words as u32, template.fields[0]) {
             return false;
         }
         for (operand, &value) in operands.iter().zip(values) {
@@ -118,10 +122,15 @@ impl TraceBuilder {
         }
         // One without words does not fill a trace up. And a set beyond what can be counted keeps nothing.
         let has_cold_part = template.properties.contains(Properties::COLD);
-        if (words == 0 && self.op_count as usize >= Place::LIMIT)
-            || (has_cold_part && self.sets.number(set).is_none())
-        {
+        if words == 0 && self.op_count as usize >= Place::LIMIT {
             return false;
+        }
+        let mut number = 0;
+        if has_cold_part {
+            let Some(known) = self.sets.number(set) else {
+                return false;
+            };
+            number = known;
         }
         let room = self.code.items_mut().get_mut(start..);
         let Some(code) = room.and_then(<[u32]>::first_chunk_mut::<ROOM>) else {
@@ -142,6 +151,12 @@ impl TraceBuilder {
         }
 
         let goes_on = template.properties.contains(Properties::FALLS_THROUGH);
+        if let Some(place) = jump {
+            self.gap = 0;
+            self.emit_jump(place);
+        } else {
+            self.gap = gap;
+        }
         self.pass(start as u32, words as u32, goes_on.into());
         self.last = (set, index);
         if let Some(&label) = values.get(usize::from(template.closing)) {
@@ -149,8 +164,13 @@ impl TraceBuilder {
             self.gap = BLOCKED;
         }
         let mut cold_part = UNPLACED;
-        if has_cold_part || self.watch {
-            cold_part = self.watched(start as u32, values, has_cold_part);
+        let kept = has_cold_part.then(|| self.keep(number, index as u16, values));
+        if self.watch {
+            self.watched(start as u32, values, kept);
+        }
+        if let Some(kept) = kept {
+            let origin = Origin::Part(self.op_count - 1);
+            cold_part = self.note_cold_part(kept, start as u32, origin);
         }
         for reference in references {
             let (at, argument) = (start as u32 + u32::from(reference.word), reference.argument);
@@ -211,9 +231,29 @@ impl TraceBuilder {
             self.want_first(to as u32 & Place::INDEX);
         }
         if self.watch {
-            self.watched(start as u32, values, false);
+            self.watched(start as u32, values, None);
         }
         true
+    }
+
+    /// What comes in front of the next micro-op: how many words, how many the general way makes room for, and
+    /// whether they are a jump. `None` if that is not all.
+    #[inline(always)]
+    fn way_here(&self) -> Option<(u32, u32, Option<Place>)> {
+        if self.gap != BLOCKED {
+            return Some((self.gap, self.gap, None));
+        }
+        self.jump_here()
+    }
+
+    #[inline(never)]
+    fn jump_here(&self) -> Option<(u32, u32, Option<Place>)> {
+        match self.open {
+            _ if self.finished || self.next_point.is_some() => None,
+            Open::To(place) if self.places.offset(place) == HERE => Some((self.slot, BEFORE, None)),
+            Open::To(place) => Some((1, BEFORE, Some(place))),
+            _ => None,
+        }
     }
 
     /// Moves over a micro-op of so many words that is written at `start`. `goes_on` is 1 if it goes on to the next.
@@ -245,38 +285,38 @@ impl TraceBuilder {
     }
 
     /// Places the labels in front of the last micro-op, which was pushed a quick way to `at`, and remembers the micro-op if
-    /// need be. Returns the number of its cold part, if it has one.
+    /// it is to be annotated. `kept` is what has been kept of it already.
     #[inline(never)]
-    fn watched(&mut self, at: u32, values: &[u64], has_cold_part: bool) -> u32 {
+    fn watched(&mut self, at: u32, values: &[u64], kept: Option<Pushed>) {
         if !self.binds.is_empty() {
             self.place_binds(at);
         }
-        let (op, set) = (self.last_op(), self.sets.number(self.last.0));
-        let (Some(op), Some(set)) = (op, set) else {
-            return UNPLACED;
-        };
-        if !(self.options.annotate || has_cold_part) {
-            return UNPLACED;
-        }
-        let op = Pushed {
-            set,
-            index: op.index,
-            values: self.values.len() as u32,
-        };
-        self.values.extend_from_slice(values);
-        if self.options.annotate {
+        let (set, index) = self.last;
+        if self.options.annotate
+            && let Some(set) = self.sets.number(set)
+        {
+            let op = kept.unwrap_or_else(|| self.keep(set, index as u16, values));
             self.records.push(Record { at, op });
-        }
-        match has_cold_part {
-            true => self.note_cold_part(op, at, Origin::Part(self.op_count - 1)),
-            false => UNPLACED,
         }
     }
 
-    /// Whether so many words with these references lie before the quick ways' end, at `start`.
+    /// Keeps the operands of a micro-op. `set` is the number of its set.
+    #[inline(always)]
+    fn keep(&mut self, set: u16, index: u16, values: &[u64]) -> Pushed {
+        let start = self.values.len() as u32;
+        self.values.extend_from_slice(values);
+        Pushed {
+            set,
+            index,
+            values: start,
+        }
+    }
+
+    /// Whether so many words lie before the quick ways' end, at `start`. `field` is the number of that which reaches the
+    /// least far.
     #[inline]
-    pub(super) fn is_quick(&self, start: u32, words: u32, references: &[Reference]) -> bool {
-        start + words <= self.quick_end[Reference::furthest(references)]
+    pub(super) fn is_quick(&self, start: u32, words: u32, field: u8) -> bool {
+        start + words <= self.quick_end[usize::from(field) % self.quick_end.len()]
     }
 
     /// Whether so many words with these references fit at `start`, in front of an island of everything pending and of
@@ -346,9 +386,9 @@ impl TraceBuilder {
         if keep {
             self.values.extend_from_slice(values);
         }
-        let ready = op
-            .encode(values)
-            .and_then(|()| self.make_room(op, Part::Hot, values));
+        let pieces = Part::Hot.of(op);
+        let encoded = op.encode(values);
+        let ready = encoded.and_then(|()| self.make_room(op, &pieces, values));
         if ready.is_err() {
             self.values.truncate(pushed.values as usize);
             return ready;
@@ -362,7 +402,7 @@ impl TraceBuilder {
             let hot = self.code.len() as u32;
             cold_part = self.note_cold_part(pushed, hot, Origin::Part(self.op_count));
         }
-        self.emit(op, Part::Hot, cold_part, values);
+        self.emit(op, Part::Hot, &pieces, cold_part, values);
         self.make_ready();
         self.op_count += 1;
         self.last = (set, index);

@@ -357,30 +357,43 @@ pub(crate) struct Island {
 
 /// The sets that micro-ops were pushed from.
 #[derive(Debug, Default)]
-pub(crate) struct Sets(Vec<&'static MicroOpSet>);
+pub(crate) struct Sets {
+    all: Vec<&'static MicroOpSet>,
+    /// The one that was asked for last: those of one set often come in a row, or are the only ones to be kept.
+    recent: usize,
+}
 
 impl Sets {
     pub(crate) fn all(&self) -> &[&'static MicroOpSet] {
-        &self.0
+        &self.all
     }
 
-    /// The number of `set`. Most traces draw on one or two.
+    /// The number of `set`. Most traces draw on a few.
     #[inline]
     pub(crate) fn number(&mut self, set: &'static MicroOpSet) -> Option<u16> {
-        let at = match self.0.iter().position(|&known| std::ptr::eq(known, set)) {
+        let recent = self.all.get(self.recent);
+        if !recent.is_some_and(|&recent| std::ptr::eq(recent, set)) {
+            self.find(set);
+        }
+        u16::try_from(self.recent).ok()
+    }
+
+    #[inline(never)]
+    fn find(&mut self, set: &'static MicroOpSet) {
+        let mut known = self.all.iter();
+        self.recent = match known.position(|&known| std::ptr::eq(known, set)) {
             Some(at) => at,
             None => {
-                self.0.push(set);
-                self.0.len() - 1
+                self.all.push(set);
+                self.all.len() - 1
             }
         };
-        u16::try_from(at).ok()
     }
 
     #[inline]
     pub(crate) fn op(&self, pushed: Pushed) -> Option<Op> {
         Op::new(
-            self.0.get(usize::from(pushed.set))?,
+            self.all.get(usize::from(pushed.set))?,
             usize::from(pushed.index),
         )
     }

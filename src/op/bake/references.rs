@@ -227,6 +227,17 @@ pub(super) const fn derive_properties<
         o += 1;
     }
     (draft.template.special, draft.template.encoded) = (special, encoded);
+    let mut r = 0;
+    while r < R {
+        let hot = draft.template.hot_references as usize;
+        let part = (r >= hot) as usize;
+        let is_there = r < hot + draft.template.cold_references as usize;
+        let field = draft.references[r].field as u8;
+        if is_there && field > draft.template.fields[part] {
+            draft.template.fields[part] = field;
+        }
+        r += 1;
+    }
 }
 
 /// Takes the last instruction of the hot part away, and its reference, which is the part's last.

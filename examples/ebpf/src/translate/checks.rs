@@ -25,8 +25,7 @@ pub(super) struct Checks {
     outside: Exit,
     misaligned: Exit,
     exhausted: Exit,
-    /// What is known of a register: that it is r10 and so many bytes.
-    from_frame: [Option<i32>; 11],
+    frame_pointers: FramePointers,
     /// Whether there is a check that may have to search.
     searches: bool,
 }
@@ -53,7 +52,7 @@ impl Checks {
             outside,
             misaligned,
             exhausted,
-            from_frame: [None; 11],
+            frame_pointers: FramePointers::ENTRY,
             searches: false,
         })
     }
@@ -68,39 +67,73 @@ impl Checks {
             outside: self.outside,
         })
     }
+}
+
+/// The registers that are r10 and so many bytes.
+#[derive(Debug)]
+struct FramePointers {
+    /// A bit for each of which that is known.
+    known: u16,
+    offsets: [i32; 11],
+}
+
+/// The registers that calls leave with any value: r0 to r5.
+const CLOBBERED: u16 = 0x3f;
+
+impl FramePointers {
+    /// Only r10 itself.
+    const ENTRY: FramePointers = FramePointers {
+        known: 1 << 10,
+        offsets: [0; 11],
+    };
+
+    fn get(&self, register: u8) -> Option<i32> {
+        (self.known >> register & 1 != 0).then(|| self.offsets[usize::from(register)])
+    }
+
+    fn set(&mut self, register: u8, offset: Option<i32>) {
+        self.known &= !(1 << register);
+        if let Some(offset) = offset {
+            self.known |= 1 << register;
+            self.offsets[usize::from(register)] = offset;
+        }
+    }
 
     /// Notes what an instruction does to the registers.
+    #[inline]
     fn track(&mut self, instruction: Instruction) {
-        let dst = usize::from(instruction.dst());
-        let source = self
-            .from_frame
-            .get(usize::from(instruction.src()))
-            .copied()
-            .flatten();
-        let imm = instruction.imm;
+        // Most of the time nothing is known of any other than r10, and only from r10 comes more.
+        if self.known != FramePointers::ENTRY.known || instruction.src() == 10 {
+            self.track_known(instruction);
+        }
+    }
+
+    #[inline(never)]
+    fn track_known(&mut self, instruction: Instruction) {
+        let (dst, imm) = (instruction.dst(), instruction.imm);
         const MOV_REGISTER: u8 = ALU64 | MOV | X;
         const ADD_IMMEDIATE: u8 = ALU64 | ADD;
         const SUB_IMMEDIATE: u8 = ALU64 | SUB;
         match instruction.opcode {
-            MOV_REGISTER if instruction.offset == 0 => self.from_frame[dst] = source,
+            MOV_REGISTER if instruction.offset == 0 => self.set(dst, self.get(instruction.src())),
             ADD_IMMEDIATE => self.move_by(dst, Some(imm)),
             SUB_IMMEDIATE => self.move_by(dst, imm.checked_neg()),
             _ => match instruction.class() {
-                ALU | ALU64 | LD | LDX => self.from_frame[dst] = None,
+                ALU | ALU64 | LD | LDX => self.set(dst, None),
                 STX if instruction.mode() == ATOMIC => {
                     if let Some(fetched) = fetches_into(instruction) {
-                        self.from_frame[usize::from(fetched)] = None;
+                        self.set(fetched, None);
                     }
                 }
-                JMP if instruction.operation() == CALL => self.from_frame[..6].fill(None),
+                JMP if instruction.operation() == CALL => self.known &= !CLOBBERED,
                 _ => {}
             },
         }
     }
 
-    fn move_by(&mut self, dst: usize, by: Option<i32>) {
-        let known = self.from_frame[dst];
-        self.from_frame[dst] = known.and_then(|known| known.checked_add(by?));
+    fn move_by(&mut self, register: u8, by: Option<i32>) {
+        let known = self.get(register);
+        self.set(register, known.and_then(|known| known.checked_add(by?)));
     }
 }
 
@@ -108,14 +141,13 @@ impl Stitch<'_, '_> {
     /// Other ways lead here.
     pub(super) fn forget_frame_pointers(&mut self) {
         if let Some(checks) = &mut self.checks {
-            checks.from_frame = [None; 11];
-            checks.from_frame[10] = Some(0);
+            checks.frame_pointers = FramePointers::ENTRY;
         }
     }
 
     pub(super) fn track(&mut self, instruction: Instruction) {
         if let Some(checks) = &mut self.checks {
-            checks.track(instruction);
+            checks.frame_pointers.track(instruction);
         }
     }
 
@@ -137,7 +169,7 @@ impl Stitch<'_, '_> {
             return Ok(place);
         };
         let size = instruction.size();
-        if let Some(from_frame) = checks.from_frame[usize::from(number)] {
+        if let Some(from_frame) = checks.frame_pointers.get(number) {
             let start = i64::from(from_frame) + i64::from(offset);
             if (-(FRAME as i64)..=-i64::from(size)).contains(&start) {
                 place.is_frame = from_frame % 8 == 0;
