@@ -192,6 +192,7 @@ impl TraceBuilder {
         for reference in pieces.references {
             let at = start as u32 + u32::from(reference.word);
             if reference.goal == Goal::OtherPart {
+                self.part_references += 1;
                 let place = match part {
                     Part::Hot => Place::cold(cold_part),
                     Part::Cold => Place::hot(cold_part),

@@ -128,6 +128,7 @@ impl TraceBuilder {
                 linkable,
             });
             self.places.exits_mut().push(UNWANTED);
+            self.count_place();
             self.count_exits();
         }
         Exit(self.handles.handle(index))

@@ -21,6 +21,7 @@ struct Mark {
     notes: [usize; 4],
     loads: usize,
     due: Due,
+    part_references: u32,
     cold_parts: usize,
     queue: usize,
     islands: usize,
@@ -335,6 +336,7 @@ impl TraceBuilder {
             notes: [0, 1, 2, CALLS].map(|kind: usize| self.notes[kind].len()),
             loads: self.loads.len(),
             due: self.due,
+            part_references: self.part_references,
             cold_parts: self.cold_parts.len(),
             queue: self.queue.len(),
             islands: self.islands.len(),
@@ -358,7 +360,7 @@ impl TraceBuilder {
             notes.truncate(len);
         }
         self.loads.truncate(mark.loads);
-        self.due = mark.due;
+        (self.due, self.part_references) = (mark.due, mark.part_references);
         // The next micro-op is pushed the general way, which finds its end anew.
         self.quick_end = [0; 4];
         self.cold_parts.truncate(mark.cold_parts);

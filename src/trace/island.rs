@@ -48,13 +48,14 @@ impl TraceBuilder {
         self.pending() + 1
     }
 
-    /// An upper bound of the words that an island needs for what is pending: a veneer for each branch, a literal for each
-    /// load.
+    /// An upper bound of the words that an island needs for what is pending: a veneer for each branch, and no more than
+    /// there are places, and a literal for each load.
     pub(super) fn pending(&self) -> u32 {
-        let branches = [Field::Imm14, Field::Imm19]
+        let [tests, conditionals] = [Field::Imm14, Field::Imm19]
             .map(|field| self.notes[field as usize].cursor() - self.due.cursor(field));
-        let loads = self.loads.cursor() - self.due.loads;
-        (branches[0] + branches[1] + 2 * loads) as u32
+        let places = self.places.labels().len() + self.places.exits().len();
+        let veneers = (tests + conditionals).min(places + self.part_references as usize);
+        (veneers + 2 * (self.loads.cursor() - self.due.loads)) as u32
     }
 
     /// The nearest deadline of what is pending: the last word that it reaches, from the start of the trace.

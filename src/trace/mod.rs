@@ -120,6 +120,10 @@ pub struct TraceBuilder {
     slot: u32,
     /// How far code may reach that is pushed a quick way, in words, by the kind of the micro-op's notes.
     quick_end: [u32; 4],
+    /// How many more labels and exits there may be before the quick ways' end must be found anew.
+    spare_places: u32,
+    /// How many references of micro-ops to their own other parts there have been.
+    part_references: u32,
     /// Whether there are labels to place, or micro-ops are annotated.
     watch: bool,
     binds: Vec<u32>,
@@ -222,6 +226,8 @@ impl TraceBuilder {
             gap: 0,
             slot: (options.fall_through == FallThrough::Nop).into(),
             quick_end: [0; 4],
+            spare_places: 0,
+            part_references: 0,
             watch: options.annotate,
             binds: Vec::new(),
             notes: [const { Tape::new() }; 4],
@@ -282,6 +288,7 @@ impl TraceBuilder {
         self.notes.iter_mut().for_each(Tape::clear);
         self.loads.clear();
         self.due = NOTHING_DUE;
+        self.part_references = 0;
         self.places.clear();
         self.exits.clear();
         self.exit_code.clear();
@@ -343,6 +350,7 @@ impl TraceBuilder {
         let index = self.places.labels().len().min(Place::LIMIT) as u32;
         if (index as usize) < Place::LIMIT {
             self.places.labels_mut().push(UNPLACED);
+            self.count_place();
             let count = self.places.labels().len();
             self.handles.set_count(OperandKind::Label, count);
         }

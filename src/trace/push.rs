@@ -175,6 +175,7 @@ impl TraceBuilder {
         for reference in references {
             let (at, argument) = (start as u32 + u32::from(reference.word), reference.argument);
             if reference.goal == Goal::OtherPart {
+                self.part_references += 1;
                 let part = Note::branch(at, Place::cold(cold_part), argument);
                 self.open_branch(part, reference.field);
             } else {
@@ -319,6 +320,16 @@ impl TraceBuilder {
         start + words <= self.quick_end[usize::from(field) % self.quick_end.len()]
     }
 
+    /// Takes note of one more label or exit, which makes the islands to come longer by a veneer at most.
+    #[inline]
+    pub(super) fn count_place(&mut self) {
+        match self.spare_places.checked_sub(1) {
+            Some(left) => self.spare_places = left,
+            // The next micro-op is pushed the general way, which finds the end anew.
+            None => self.quick_end = [0; 4],
+        }
+    }
+
     /// Whether so many words with these references fit at `start`, in front of an island of everything pending and of
     /// what they add to it. Where they do nothing else is done to make room, whichever way the micro-op is pushed.
     pub(super) fn has_room(&self, start: u32, words: u32, references: &[Reference]) -> bool {
@@ -364,9 +375,10 @@ impl TraceBuilder {
             .branch_words(Field::Imm19)
             .min(self.options.reach.literal_words());
         let deadline = self.deadline().min(here + soonest - 1).min(MAX_LEN);
-        // A word of a micro-op adds two words to an island at most: those of a literal.
+        // A word of a micro-op adds two words to an island at most: those of a literal. A label or exit adds one.
         let room = deadline.saturating_sub(self.pending() + ISLAND + here + 1);
-        let end = here + room / 3;
+        self.spare_places = (room / 4).min(1 << 12);
+        let end = here + (room - self.spare_places) / 3;
         self.quick_end = [end; 4];
         if !tests {
             self.quick_end[Field::Imm14 as usize] = 0;
