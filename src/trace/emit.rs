@@ -67,10 +67,11 @@ impl Part {
     }
 }
 
-/// How many words lie from `at` to `target`, if that is in reach.
+/// How many words lie from a branch to its target, if its place is at `offset`, and that is in reach. What has no place is
+/// not: its offset is further than anything reaches.
 #[inline]
-pub(super) fn displacement(at: u32, target: u32, reach: u32) -> Option<i64> {
-    let words = i64::from(target) - i64::from(at);
+pub(super) fn displacement(branch: Note, offset: u32, reach: u32) -> Option<i64> {
+    let words = i64::from(offset) + i64::from(branch.inner()) - i64::from(branch.at);
     let reach = i64::from(reach);
     (-reach..reach).contains(&words).then_some(words)
 }
@@ -192,7 +193,7 @@ impl TraceBuilder {
         for reference in pieces.references {
             let at = start as u32 + u32::from(reference.word);
             if reference.goal == Goal::OtherPart {
-                self.part_references += 1;
+                self.other_places += 1;
                 let place = match part {
                     Part::Hot => Place::cold(cold_part),
                     Part::Cold => Place::hot(cold_part),
@@ -239,15 +240,13 @@ impl TraceBuilder {
 
     /// Writes the displacement of a branch, if its target is known and in reach.
     pub(super) fn try_branch(&mut self, branch: Note, field: Field) -> bool {
-        let offset = self.places.offset(branch.place());
-        is_placed(offset) && self.write_branch(branch.at, offset + branch.inner(), field)
-    }
-
-    /// Writes the displacement of the branch at `at` to word `target`, if that is in reach.
-    fn write_branch(&mut self, at: u32, target: u32, field: Field) -> bool {
-        let words = displacement(at, target, self.reach[field as usize]);
+        let (offset, reach) = (
+            self.places.offset(branch.place()),
+            self.reach[field as usize],
+        );
+        let words = displacement(branch, offset, reach);
         if let Some(words) = words {
-            let word = &mut self.code[at as usize];
+            let word = &mut self.code[branch.at as usize];
             *word = field.with_displacement(*word, words);
         }
         words.is_some()
@@ -349,6 +348,8 @@ impl TraceBuilder {
     #[inline(never)]
     pub(super) fn want_first(&mut self, exit: u32) {
         self.queue.push(ColdItem::Exit(exit));
+        self.other_places += 1;
+        self.count_place();
         // Its code may be there already.
         let same_as = self.exits[exit as usize].same_as;
         let offset = match self.places.exits()[same_as as usize] {

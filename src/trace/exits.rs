@@ -128,7 +128,6 @@ impl TraceBuilder {
                 linkable,
             });
             self.places.exits_mut().push(UNWANTED);
-            self.count_place();
             self.count_exits();
         }
         Exit(self.handles.handle(index))

@@ -21,7 +21,7 @@ struct Mark {
     notes: [usize; 4],
     loads: usize,
     due: Due,
-    part_references: u32,
+    other_places: u32,
     cold_parts: usize,
     queue: usize,
     islands: usize,
@@ -251,20 +251,19 @@ impl TraceBuilder {
         let code = &mut self.code[..];
         for branch in self.notes[field as usize].get(first..).unwrap_or(&[]) {
             let offset = self.places.offset(branch.place());
-            let target = offset.wrapping_add(branch.inner());
-            match (displacement(branch.at, target, reach), is_placed(offset)) {
-                (_, false) => return Err(self.never_placed(branch.place())),
-                (Some(words), true) => {
-                    let word = &mut code[branch.at as usize];
-                    *word = field.with_displacement(*word, words);
-                }
-                (None, true) if field == Field::Imm26 => {
-                    return Err(Error::TraceTooLong {
-                        distance: u64::from(target.abs_diff(branch.at)) * u64::from(WORD),
-                        reach: reach * WORD,
-                    });
-                }
-                (None, true) => all = false,
+            if let Some(words) = displacement(*branch, offset, reach) {
+                let word = &mut code[branch.at as usize];
+                *word = field.with_displacement(*word, words);
+            } else if !is_placed(offset) {
+                return Err(self.never_placed(branch.place()));
+            } else if field == Field::Imm26 {
+                let target = offset + branch.inner();
+                return Err(Error::TraceTooLong {
+                    distance: u64::from(target.abs_diff(branch.at)) * u64::from(WORD),
+                    reach: reach * WORD,
+                });
+            } else {
+                all = false;
             }
         }
         Ok(all)
@@ -336,7 +335,7 @@ impl TraceBuilder {
             notes: [0, 1, 2, CALLS].map(|kind: usize| self.notes[kind].len()),
             loads: self.loads.len(),
             due: self.due,
-            part_references: self.part_references,
+            other_places: self.other_places,
             cold_parts: self.cold_parts.len(),
             queue: self.queue.len(),
             islands: self.islands.len(),
@@ -360,7 +359,7 @@ impl TraceBuilder {
             notes.truncate(len);
         }
         self.loads.truncate(mark.loads);
-        (self.due, self.part_references) = (mark.due, mark.part_references);
+        (self.due, self.other_places) = (mark.due, mark.other_places);
         // The next micro-op is pushed the general way, which finds its end anew.
         self.quick_end = [0; 4];
         self.cold_parts.truncate(mark.cold_parts);
@@ -375,6 +374,7 @@ impl TraceBuilder {
             }
         }
         self.islands.truncate(mark.islands);
+        self.veneers_of.clear();
         self.nops = mark.nops;
         self.next_point = mark.next_point;
         let end = mark.code as u32;

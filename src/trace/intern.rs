@@ -7,7 +7,8 @@
 #[derive(Debug)]
 pub(crate) struct Interner {
     keys: Vec<u64>,
-    /// Positions in `keys` plus one; 0 is free. A power of two, at most three quarters full.
+    /// Positions in `keys` plus one; 0 is free. A power of two, at most a quarter full, so that most are in their first
+    /// place.
     slots: Vec<u32>,
     seed: u64,
 }
@@ -47,7 +48,7 @@ impl Interner {
 
     #[inline(never)]
     fn search(&mut self, key: u64) -> u32 {
-        if self.keys.len() * 4 >= self.slots.len() * 3 {
+        if self.keys.len() * 4 >= self.slots.len() {
             self.grow();
         }
         let mask = self.slots.len() - 1;

@@ -1,9 +1,9 @@
 //! Islands: veneers and literals at an op boundary, before a deadline runs out.
 
-use super::emit::Pieces;
+use super::emit::{Pieces, displacement};
 use super::options::FallThrough;
 use super::push::BLOCKED;
-use super::state::{Island, Literal, Mutable, Open, UNPLACED};
+use super::state::{Island, Literal, Mutable, Note, Open, UNPLACED};
 use super::{Due, TraceBuilder};
 use crate::asm::branch::{self, Field};
 use crate::asm::{NOP, UDF, WORD};
@@ -40,7 +40,7 @@ impl TraceBuilder {
                 false => Ok(()),
             };
         }
-        self.make_room_slowly(op, pieces, values)
+        self.make_room_slowly(op, pieces, values, start)
     }
 
     /// An upper bound of the words of an island for everything pending, without the jump around it.
@@ -49,12 +49,12 @@ impl TraceBuilder {
     }
 
     /// An upper bound of the words that an island needs for what is pending: a veneer for each branch, and no more than
-    /// there are places, and a literal for each load.
+    /// there are places that branches may lead to, and a literal for each load.
     pub(super) fn pending(&self) -> u32 {
         let [tests, conditionals] = [Field::Imm14, Field::Imm19]
             .map(|field| self.notes[field as usize].cursor() - self.due.cursor(field));
-        let places = self.places.labels().len() + self.places.exits().len();
-        let veneers = (tests + conditionals).min(places + self.part_references as usize);
+        let places = self.places.labels().len() + self.other_places as usize;
+        let veneers = (tests + conditionals).min(places);
         (veneers + 2 * (self.loads.cursor() - self.due.loads)) as u32
     }
 
@@ -73,7 +73,13 @@ impl TraceBuilder {
     }
 
     #[inline(never)]
-    fn make_room_slowly(&mut self, op: Op, pieces: &Pieces, values: &[u64]) -> Result<(), Error> {
+    fn make_room_slowly(
+        &mut self,
+        op: Op,
+        pieces: &Pieces,
+        values: &[u64],
+        start: u32,
+    ) -> Result<(), Error> {
         let words = pieces.words.len() as u32;
         let (mut added, mut own) = (0, u32::MAX);
         for reference in pieces.references {
@@ -107,7 +113,8 @@ impl TraceBuilder {
             let start = builder.code.len() as u32 + BEFORE;
             after <= own && start.saturating_add(after) <= builder.deadline()
         };
-        if fits(self) {
+        // Asked once more, or what comes would depend on when the cursors have moved.
+        if self.has_room(start, words, pieces.references) || fits(self) {
             return self.check_mutables(op, pieces, values, BEFORE, false);
         }
         self.check_mutables(op, pieces, values, before, true)?;
@@ -122,16 +129,16 @@ impl TraceBuilder {
 
     /// Moves the cursors over what is done, or can be done now.
     pub(super) fn sweep(&mut self) {
-        let mut due = self.due;
         for field in [Field::Imm14, Field::Imm19] {
-            while let Some(&branch) = self.notes[field as usize].get(due.cursor(field)) {
+            let mut next = self.due.cursor(field);
+            while let Some(&branch) = self.notes[field as usize].get(next) {
                 if !self.try_branch(branch, field) {
                     break;
                 }
-                due.pass(field);
+                next += 1;
             }
+            self.due.pass(field, next);
         }
-        self.due = due;
     }
 
     /// Emits an island for everything whose deadline comes before `horizon` and a margin of half
@@ -153,8 +160,12 @@ impl TraceBuilder {
         if jump {
             self.code.push(NOP);
         }
-        self.collect_due(horizon);
-        self.emit_veneers();
+        let first = self.code.cursor() as u32;
+        self.veneers.clear();
+        self.veneers_of.resize_like(&self.places);
+        self.serve_branches(Field::Imm14, first, horizon);
+        self.serve_branches(Field::Imm19, first, horizon);
+        self.collect_loads(horizon);
         let literals = self.emit_literals();
         let empty = self.code.len() == around + usize::from(jump);
         if !empty {
@@ -176,51 +187,64 @@ impl TraceBuilder {
         self.sweep();
     }
 
-    /// Gathers the due branches and loads, leaving out what can be written without an island.
-    fn collect_due(&mut self, horizon: u32) {
-        let mut due = self.due;
-        self.scratch_branches.clear();
-        for field in [Field::Imm14, Field::Imm19] {
-            let reach = self.reach[field as usize];
-            while let Some(&branch) = self.notes[field as usize].get(due.cursor(field)) {
-                if branch.at + reach > horizon.saturating_add(reach / 2) {
-                    break;
-                }
-                if !self.try_branch(branch, field) {
-                    self.scratch_branches.push((field, branch));
-                }
-                due.pass(field);
+    /// Lets the due branches of a class lead to a `b` in the island, one for each place, or to the place itself where
+    /// that is in reach now.
+    // With a constant field: this is what a long trace consists of.
+    #[inline(always)]
+    fn serve_branches(&mut self, field: Field, first: u32, horizon: u32) {
+        let reach = self.reach[field as usize];
+        let last = horizon.saturating_add(reach / 2);
+        let mut next = self.due.cursor(field);
+        while let Some(&branch) = self.notes[field as usize].get(next) {
+            if branch.at + reach > last {
+                break;
             }
+            next += 1;
+            let (place, inner) = (branch.place(), branch.inner());
+            let words = match displacement(branch, self.places.offset(place), reach) {
+                Some(words) => words,
+                None => {
+                    let known = self.veneers_of.offset(place);
+                    // Most of the time there is one already.
+                    let veneer = match (first..UNPLACED).contains(&known) && inner == 0 {
+                        true => known,
+                        false => self.veneer(branch, first),
+                    };
+                    i64::from(veneer) - i64::from(branch.at)
+                }
+            };
+            let word = &mut self.code[branch.at as usize];
+            *word = field.with_displacement(*word, words);
         }
+        self.due.pass(field, next);
+    }
+
+    /// The `b` to a branch's place in the island whose veneers begin at `first`.
+    #[inline(never)]
+    fn veneer(&mut self, branch: Note, first: u32) -> u32 {
+        let place = self.representative(branch.place());
+        let veneer = first + self.veneers.intern(place.key(branch.inner()));
+        if veneer == self.code.cursor() as u32 {
+            self.code.push(branch::b(0));
+            self.refer(branch.moved(veneer, place), Field::Imm26);
+        }
+        if branch.inner() == 0 {
+            self.veneers_of.set(branch.place(), veneer);
+        }
+        veneer
+    }
+
+    /// Gathers the due loads.
+    fn collect_loads(&mut self, horizon: u32) {
         let reach = self.literal_reach;
         self.scratch_loads.clear();
-        while let Some(load) = self.loads.get(due.loads) {
+        while let Some(load) = self.loads.get(self.due.loads) {
             if load.at() + reach > horizon.saturating_add(reach / 2) {
                 break;
             }
             self.scratch_loads.push((load.literal(), load.at()));
-            due.loads += 1;
+            self.due.loads += 1;
         }
-        self.due = due;
-    }
-
-    /// Writes one `b` for each place that is due, and lets the due branches lead there.
-    fn emit_veneers(&mut self) {
-        let notes = std::mem::take(&mut self.scratch_branches);
-        let first = self.code.len() as u32;
-        self.veneers.clear();
-        for &(field, branch) in &notes {
-            let place = self.representative(branch.place());
-            let key = place.key(branch.inner());
-            let veneer = first + self.veneers.intern(key);
-            if veneer == self.code.len() as u32 {
-                self.code.push(branch::b(0));
-                self.refer(branch.moved(veneer, place), Field::Imm26);
-            }
-            let word = &mut self.code[branch.at as usize];
-            *word = field.with_displacement(*word, i64::from(veneer) - i64::from(branch.at));
-        }
-        self.scratch_branches = notes;
     }
 
     /// Writes one word for each literal that is due, and lets the due loads read it. Returns where the
@@ -280,11 +304,11 @@ impl Due {
         }
     }
 
-    /// Moves the cursor over a branch that is done now.
-    fn pass(&mut self, field: Field) {
+    /// Moves the cursor: the branches of a class before `next` are done.
+    fn pass(&mut self, field: Field, next: usize) {
         match field {
-            Field::Imm14 => self.tests += 1,
-            _ => self.conditionals += 1,
+            Field::Imm14 => self.tests = next,
+            _ => self.conditionals = next,
         }
     }
 }

@@ -120,10 +120,10 @@ pub struct TraceBuilder {
     slot: u32,
     /// How far code may reach that is pushed a quick way, in words, by the kind of the micro-op's notes.
     quick_end: [u32; 4],
-    /// How many more labels and exits there may be before the quick ways' end must be found anew.
+    /// How many places there are, labels apart, that branches lead to: exits, and those in micro-ops' other parts.
+    other_places: u32,
+    /// How many more places there may be before the quick ways' end must be found anew.
     spare_places: u32,
-    /// How many references of micro-ops to their own other parts there have been.
-    part_references: u32,
     /// Whether there are labels to place, or micro-ops are annotated.
     watch: bool,
     binds: Vec<u32>,
@@ -169,7 +169,8 @@ pub struct TraceBuilder {
 
     /// The veneers, and then the literals, of the island that is being written.
     veneers: Interner,
-    scratch_branches: Vec<(Field, Note)>,
+    /// The last veneer that leads to a label or an exit.
+    veneers_of: Places,
     scratch_loads: Vec<(state::Literal, u32)>,
     scratch_values: Vec<u64>,
     scratch_mutables: Vec<u32>,
@@ -227,7 +228,7 @@ impl TraceBuilder {
             slot: (options.fall_through == FallThrough::Nop).into(),
             quick_end: [0; 4],
             spare_places: 0,
-            part_references: 0,
+            other_places: 0,
             watch: options.annotate,
             binds: Vec::new(),
             notes: [const { Tape::new() }; 4],
@@ -259,7 +260,7 @@ impl TraceBuilder {
             pool_loads: Vec::new(),
             constants: Interner::new(seed.rotate_left(41)),
             veneers: Interner::new(seed.rotate_left(29)),
-            scratch_branches: Vec::new(),
+            veneers_of: Places::default(),
             scratch_loads: Vec::new(),
             scratch_values: Vec::new(),
             scratch_mutables: Vec::new(),
@@ -288,8 +289,9 @@ impl TraceBuilder {
         self.notes.iter_mut().for_each(Tape::clear);
         self.loads.clear();
         self.due = NOTHING_DUE;
-        self.part_references = 0;
+        self.other_places = 0;
         self.places.clear();
+        self.veneers_of.clear();
         self.exits.clear();
         self.exit_code.clear();
         self.exit_hashes.clear();

@@ -175,7 +175,7 @@ impl TraceBuilder {
         for reference in references {
             let (at, argument) = (start as u32 + u32::from(reference.word), reference.argument);
             if reference.goal == Goal::OtherPart {
-                self.part_references += 1;
+                self.other_places += 1;
                 let part = Note::branch(at, Place::cold(cold_part), argument);
                 self.open_branch(part, reference.field);
             } else {
@@ -320,7 +320,7 @@ impl TraceBuilder {
         start + words <= self.quick_end[usize::from(field) % self.quick_end.len()]
     }
 
-    /// Takes note of one more label or exit, which makes the islands to come longer by a veneer at most.
+    /// Takes note of one more label or of an exit that is wanted, which makes the islands to come longer by a veneer at most.
     #[inline]
     pub(super) fn count_place(&mut self) {
         match self.spare_places.checked_sub(1) {
@@ -375,7 +375,7 @@ impl TraceBuilder {
             .branch_words(Field::Imm19)
             .min(self.options.reach.literal_words());
         let deadline = self.deadline().min(here + soonest - 1).min(MAX_LEN);
-        // A word of a micro-op adds two words to an island at most: those of a literal. A label or exit adds one.
+        // A word of a micro-op adds two words to an island at most: those of a literal. A label, and an exit that is wanted, adds one.
         let room = deadline.saturating_sub(self.pending() + ISLAND + here + 1);
         self.spare_places = (room / 4).min(1 << 12);
         let end = here + (room - self.spare_places) / 3;

@@ -113,6 +113,20 @@ impl Places {
         self.0.get(kind)?.get(index).copied()
     }
 
+    /// Makes room for the labels and exits of `other`.
+    pub(crate) fn resize_like(&mut self, other: &Places) {
+        self.labels_mut().resize(other.labels().len(), UNPLACED);
+        self.exits_mut().resize(other.exits().len(), UNPLACED);
+    }
+
+    /// Moves a label or an exit for which there is room.
+    pub(crate) fn set(&mut self, place: Place, offset: u32) {
+        let offsets = &mut self.0[(place.0 >> Place::SHIFT) as usize];
+        if let Some(known) = offsets.get_mut(place.index()) {
+            *known = offset;
+        }
+    }
+
     pub(crate) fn labels(&self) -> &[u32] {
         &self.0[1]
     }
