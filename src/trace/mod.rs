@@ -10,10 +10,10 @@
 //! # The strategy
 //!
 //! One pass. Pushing a micro-op copies its words behind the last ones, patches the holes, and
-//! for each reference either writes the displacement (a label that lies behind, in reach) or notes it:
-//! a [`Note`] of a branch or a call, a [`LoadSite`]. Words that were written never move. Cold parts and
-//! exits are only noted; `finish` emits them behind the hot code by the same routine that pushed
-//! it. The layout of a finished trace is
+//! notes its references: a [`Note`] for a branch or a call, a [`LoadSite`]. A branch backwards is noted too,
+//! though its displacement is known: to write it at once would be one more case to foresee. Words that were
+//! written never move. Cold parts and exits are only noted; `finish` emits them behind the hot code, and then
+//! writes the displacements. (How a micro-op is pushed quickly is the essay of [`push`].) The layout of a finished trace is
 //!
 //! ```text
 //! entry NOP | hot | cold | trampolines | literals
@@ -29,26 +29,27 @@
 //! but the NOP, and an island can use the slot as its jump around.
 //!
 //! **Islands are forced by deadlines.** A noted branch or load has a deadline: the last word it
-//! reaches. The builder keeps the nearest one, and an upper bound of the words that an island would
-//! have at the next boundary. Before each micro-op it makes sure that one more boundary with its
-//! island fits before the deadline; if not, an island comes first. It holds a `b` for every place
+//! reaches. Before each micro-op the builder makes sure that one more boundary fits before the nearest
+//! one, with an island of everything pending; if not, an island comes first. It holds a `b` for every place
 //! that a due branch leads to and a word for every literal that a due load reads, each once. Branches of
 //! one class have their deadlines in the order they were written, so the due ones are a prefix of
 //! the notes, and two cursors and a third for the loads find them: every note is looked at
-//! once, and the whole is linear.
+//! once, and the whole is linear. The nearest deadline is that of the notes at the cursors, and an island
+//! is at most as long as what lies behind them, or as there are places to lead to.
 //!
 //! # Invariants
 //!
 //! 1. *Room*: after every call, `len + 1 + pending + 1 <= deadline`, in words: a jump, the island of
 //!    everything pending, and its padding fit before the first deadline.
-//!    ([`has_room`](TraceBuilder::has_room), [`make_room`](TraceBuilder::make_room))
+//!    ([`has_room`](TraceBuilder::has_room), [`make_room`](TraceBuilder::make_room),
+//!    [`find_quick_end`](TraceBuilder::find_quick_end))
 //! 2. *Prefix*: of each class of branches, those before the cursor are done, and no others.
 //! 3. *All or nothing*: a call that returns an error has changed nothing that can be observed. All checks
 //!    come before the end of the code moves; `finish`, which can meet an error after that, winds back.
 //! 4. *Settled*: while `open` is not `Closed`, the slot of the last micro-op is still to come, and
 //!    `binds` are the labels that belong behind it.
-//! 5. *One layout*: what is laid out does not depend on which way a micro-op was pushed, and so not on how
-//!    much memory the builder had.
+//! 5. *One layout*: what is laid out does not depend on which way a micro-op was pushed or when the cursors
+//!    moved, and so not on how much memory the builder had, nor on calls in between that failed.
 //! 6. *Alignment*: literals lie at multiples of 8 from the trace's start, and a trace is linked to a
 //!    multiple of 8 only.
 

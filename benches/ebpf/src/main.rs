@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{:>10.2}  verify", per_instruction(verify));
 
     let verified = Verified::new(&code, &[])?;
-    let mut unchecked = None;
+    let mut slowest = Duration::ZERO;
     for (what, checked) in [("unchecked", false), ("checked", true)] {
         let options = Options::new()
             .fall_through(FallThrough::Elide)
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "{:>10.2}  translate and link, {what}",
             per_instruction(linked)
         );
-        unchecked = unchecked.or(Some(linked));
+        slowest = slowest.max(linked);
     }
 
     let bytes: Vec<u8> = code.iter().flat_map(|slot| slot.to_bytes()).collect();
@@ -60,10 +60,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
     println!("{:>10.2}  rbpf's Cranelift", per_instruction(cranelift));
 
-    let opstitch = unchecked.unwrap_or_default();
-    let ratio = cranelift.as_secs_f64() / opstitch.as_secs_f64();
-    println!("{ratio:>10.0}  times faster than Cranelift");
-    let holds = per_instruction(opstitch) <= MOST_NANOSECONDS && ratio >= LEAST_RATIO;
+    let ratio = cranelift.as_secs_f64() / slowest.as_secs_f64();
+    println!("{ratio:>10.0}  times faster than Cranelift, checked");
+    let holds = per_instruction(slowest) <= MOST_NANOSECONDS && ratio >= LEAST_RATIO;
     println!(
         "{}",
         if holds {
