@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::ops::{alpha, beta};
 use crate::program::{ExitCode, Program, RawStep, Settings, When, raw_step, settings};
-use crate::step::{Handles, Op, Step};
+use crate::step::{Handles, Op, Pushed, Step};
 
 /// A call: which, of which builder, and what it is called with.
 pub(crate) type Call = (u8, bool, RawStep, u64);
@@ -178,10 +178,7 @@ impl Bench {
 }
 
 fn push(builder: &mut TraceBuilder, op: Op) -> Result<(), Error> {
-    match op {
-        Op::Alpha(op) => builder.push(op),
-        Op::Beta(op) => builder.push(op),
-    }
+    op.push(builder, Pushed::AsBoth)
 }
 
 /// Asks a finished trace everything.

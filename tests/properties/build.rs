@@ -3,7 +3,7 @@
 use opstitch::{Error, LinkedTrace, TraceBuilder};
 
 use crate::program::{Item, Program, When};
-use crate::step::{Handles, Op, Step};
+use crate::step::{Handles, Op, Pushed, Step};
 
 /// What is called between any two calls of the builder, with the micro-ops that it has by then.
 pub(crate) type Between<'n> = &'n mut dyn FnMut(&mut TraceBuilder, &Handles, &[Item]);
@@ -59,7 +59,7 @@ pub(crate) fn stitch(
             Item::Bind(label) => builder.bind(handles.labels[label]),
             Item::Jump(label) => builder.jump(handles.labels[label]),
             Item::Point(exit) => builder.invalidation_point(handles.exits[exit]),
-            Item::Step(step) => push(builder, step, &handles),
+            Item::Step(step) => push(builder, step, &handles, program.settings.pushed),
         };
         match (done, item) {
             (Ok(()), _) => kept.push(item),
@@ -78,11 +78,13 @@ pub(crate) fn stitch(
     handles
 }
 
-fn push(builder: &mut TraceBuilder, step: Step, handles: &Handles) -> Result<(), Error> {
-    match step.op(handles) {
-        Op::Alpha(op) => builder.push(op),
-        Op::Beta(op) => builder.push(op),
-    }
+fn push(
+    builder: &mut TraceBuilder,
+    step: Step,
+    handles: &Handles,
+    pushed: Pushed,
+) -> Result<(), Error> {
+    step.op(handles).push(builder, pushed)
 }
 
 fn define(program: &Program, index: usize, builder: &mut TraceBuilder, handles: &Handles) {

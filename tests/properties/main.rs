@@ -29,7 +29,7 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use atomic::Trouble;
 use model::State;
 use program::{FULL_REACH, Program, Settings, long_program, program};
-use step::POLICIES;
+use step::{POLICIES, Pushed};
 
 fn cases() -> u32 {
     let number = std::env::var("OPSTITCH_CASES").ok();
@@ -191,6 +191,11 @@ fn a_builder_that_was_cleared_is_as_good_as_new() {
             &bytes(&second, &mut plainer, None),
             "annotated or not"
         );
+        for pushed in [Pushed::AsEnums, Pushed::AsStructs] {
+            second.settings.pushed = pushed;
+            let other = bytes(&second, &mut TraceBuilder::with_options(options), None);
+            prop_assert_eq!(&fresh, &other, "pushed {:?}", pushed);
+        }
         Ok(())
     });
     result.unwrap_or_else(|error| panic!("{error}"));
@@ -221,6 +226,7 @@ fn a_trace_of_a_million_micro_ops_is_sound() {
             fall_through,
             reach: FULL_REACH,
             annotate: true,
+            pushed: Pushed::AsBoth,
             address: 0x1_0000_0000,
         };
         let mut program = long_program(steps, settings);

@@ -10,7 +10,7 @@ use opstitch::{FallThrough, LinkedTrace, Options, Reach, Target};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::step::{E, L, POLICIES, Step};
+use crate::step::{E, L, POLICIES, Pushed, Step};
 
 /// A trace to build, and the exits that it leaves through.
 #[derive(Clone, PartialEq)]
@@ -60,6 +60,7 @@ pub(crate) struct Settings {
     /// Of `b`, conditional branches, `tbz` and literal loads, in bytes.
     pub(crate) reach: [u32; 4],
     pub(crate) annotate: bool,
+    pub(crate) pushed: Pushed,
     pub(crate) address: u64,
 }
 
@@ -171,12 +172,14 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
         0..2usize,
         (jump, reach(conditional), reach(test), reach(literal)),
         any::<bool>(),
+        prop::sample::select(vec![Pushed::AsEnums, Pushed::AsStructs, Pushed::AsBoth]),
         address,
     )
-        .prop_map(|(policy, reach, annotate, address)| Settings {
+        .prop_map(|(policy, reach, annotate, pushed, address)| Settings {
             fall_through: POLICIES[policy],
             reach: reach.into(),
             annotate,
+            pushed,
             address,
         })
 }

@@ -1,6 +1,6 @@
 //! A micro-op as the generator, the builder, the model and the checks see it.
 
-use opstitch::{Exit, FallThrough, Label, MutLiteral, Reg, Target};
+use opstitch::{Error, Exit, FallThrough, Label, MutLiteral, Reg, Target, TraceBuilder};
 
 use crate::model::{Flow, State, function};
 use crate::ops::alpha::{self, Alpha};
@@ -171,6 +171,44 @@ pub(crate) enum Step {
 pub(crate) enum Op {
     Alpha(Alpha),
     Beta(Beta),
+}
+
+/// How micro-ops are pushed: the code that does it depends on what the compiler knows of them, what it lays out does not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Pushed {
+    AsEnums,
+    AsStructs,
+    /// In turn.
+    AsBoth,
+}
+
+impl Op {
+    pub(crate) fn push(self, builder: &mut TraceBuilder, pushed: Pushed) -> Result<(), Error> {
+        let as_struct = match pushed {
+            Pushed::AsEnums => false,
+            Pushed::AsStructs => true,
+            Pushed::AsBoth => builder.len().is_multiple_of(2),
+        };
+        macro_rules! push {
+            ($set:ident, $op:ident: $($name:ident)*) => {
+                match $op {
+                    op if !as_struct => builder.push(op),
+                    $($set::$name(op) => builder.push(op),)*
+                }
+            };
+        }
+        match self {
+            Op::Alpha(op) => push! {
+                Alpha, op: Add Mix Store Load Constant Constants Leave
+                Spend GuardZero GuardBit GuardLess SkipZero SkipBit SkipLess
+                Loop LoopLess LoopBit Go GoBy Fork Call Pad
+            },
+            Op::Beta(op) => push! {
+                Beta, op: Word Signed Double Cell CellLate TailCall
+                Slow SlowCall SlowCell SlowWays SlowLeave Everything Long
+            },
+        }
+    }
 }
 
 /// What the builder handed out for a program.
