@@ -178,7 +178,7 @@ impl Bench {
 }
 
 fn push(builder: &mut TraceBuilder, op: Op) -> Result<(), Error> {
-    op.push(builder, Pushed::AsBoth)
+    op.push(builder, Pushed::Both)
 }
 
 /// Asks a finished trace everything.

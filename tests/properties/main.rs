@@ -191,7 +191,7 @@ fn a_builder_that_was_cleared_is_as_good_as_new() {
             &bytes(&second, &mut plainer, None),
             "annotated or not"
         );
-        for pushed in [Pushed::AsEnums, Pushed::AsStructs] {
+        for pushed in [Pushed::Enums, Pushed::Structs] {
             second.settings.pushed = pushed;
             let other = bytes(&second, &mut TraceBuilder::with_options(options), None);
             prop_assert_eq!(&fresh, &other, "pushed {:?}", pushed);
@@ -226,7 +226,7 @@ fn a_trace_of_a_million_micro_ops_is_sound() {
             fall_through,
             reach: FULL_REACH,
             annotate: true,
-            pushed: Pushed::AsBoth,
+            pushed: Pushed::Both,
             address: 0x1_0000_0000,
         };
         let mut program = long_program(steps, settings);

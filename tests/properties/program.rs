@@ -172,7 +172,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
         0..2usize,
         (jump, reach(conditional), reach(test), reach(literal)),
         any::<bool>(),
-        prop::sample::select(vec![Pushed::AsEnums, Pushed::AsStructs, Pushed::AsBoth]),
+        prop::sample::select(vec![Pushed::Enums, Pushed::Structs, Pushed::Both]),
         address,
     )
         .prop_map(|(policy, reach, annotate, pushed, address)| Settings {

@@ -176,18 +176,18 @@ pub(crate) enum Op {
 /// How micro-ops are pushed: the code that does it depends on what the compiler knows of them, what it lays out does not.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Pushed {
-    AsEnums,
-    AsStructs,
-    /// In turn.
-    AsBoth,
+    Enums,
+    Structs,
+    /// In turn: one way, then the other.
+    Both,
 }
 
 impl Op {
     pub(crate) fn push(self, builder: &mut TraceBuilder, pushed: Pushed) -> Result<(), Error> {
         let as_struct = match pushed {
-            Pushed::AsEnums => false,
-            Pushed::AsStructs => true,
-            Pushed::AsBoth => builder.len().is_multiple_of(2),
+            Pushed::Enums => false,
+            Pushed::Structs => true,
+            Pushed::Both => builder.len().is_multiple_of(2),
         };
         macro_rules! push {
             ($set:ident, $op:ident: $($name:ident)*) => {
