@@ -70,18 +70,32 @@ impl TraceBuilder {
         if self.push_by_row(set, index, &mut values) {
             return Ok(());
         }
-        self.push_slowly(set, index, values.as_mut())?;
-        self.prepare_row(set, index);
-        Ok(())
+        let mut encoded = op.operands();
+        self.push_without_row(set, index, values.as_mut(), encoded.as_mut())
     }
 
-    /// Makes the row of a micro-op that was pushed, if it is not made.
+    /// Pushes a micro-op that has no row, or not yet, or of which something stands in the way: the way of those that the
+    /// compiler knows, over the tables themselves, or the general one. Then makes its row, if it has not been made.
     #[inline(never)]
-    fn prepare_row(&mut self, set: &'static MicroOpSet, index: usize) {
-        if let (Some(op), Some(set)) = (Op::new(set, index), self.sets.number(set)) {
-            self.rows.prepare(op, set);
+    fn push_without_row(
+        &mut self,
+        set: &'static MicroOpSet,
+        index: usize,
+        values: &mut [u64],
+        encoded: &mut [u64],
+    ) -> Result<(), Error> {
+        let (op, values) = resolve(set, index, values).ok_or_else(unknown)?;
+        let ready = op.encode(encoded).is_ok();
+        if !(ready && self.push_known(set, set, index, values, encoded)) {
+            self.push_slowly(set, index, values)?;
+        }
+        if !self.rows.has_made(set, index)
+            && let Some(number) = self.sets.number(set)
+        {
+            self.rows.prepare(op, number);
         }
         self.notes.iter_mut().for_each(|notes| notes.reserve(1));
+        Ok(())
     }
 
     /// Pushes a micro-op if nothing stands in the way. Otherwise nothing has changed. `data` is what `set` holds, known
@@ -292,11 +306,11 @@ impl TraceBuilder {
         if !self.binds.is_empty() {
             self.place_binds(at);
         }
-        let (set, index) = self.last;
         if self.options.annotate
-            && let Some(set) = self.sets.number(set)
+            && let (Some(op), Some(set)) = (self.last_op(), self.sets.number(self.last.0))
         {
-            let op = kept.unwrap_or_else(|| self.keep(set, index as u16, values));
+            let values = values.get(..op.operand_count()).unwrap_or(values);
+            let op = kept.unwrap_or_else(|| self.keep(set, op.index, values));
             self.records.push(Record { at, op });
         }
     }

@@ -144,7 +144,10 @@ impl Row {
         }
         for (index, operand) in op.operands().iter().enumerate() {
             let range = op.set.ranges.get(usize::from(operand.range))?;
-            if !operand.kind.is_handle() {
+            // A handle is looked at where the reference leads to.
+            if operand.kind.is_handle() {
+                (row.notes == 1 && usize::from(row.operand) == index).then_some(())?;
+            } else {
                 (row.mins[index], row.spans[index]) = (range.min, range.span);
             }
             row.registers |= u8::from(operand.kind == OperandKind::Reg) << index;
@@ -191,6 +194,12 @@ impl Default for Rows {
 }
 
 impl Rows {
+    /// Whether the row of a micro-op has been made, be it as one that is not to be used, and is found quickly.
+    pub(super) fn has_made(&self, set: &'static MicroOpSet, index: usize) -> bool {
+        let row = self.rows.get(index).filter(|row| row.len != UNMADE);
+        std::ptr::eq(self.set, set) && row.is_some()
+    }
+
     /// Makes the row of a micro-op, if it is not made, and finds those of its set quickly from now on.
     pub(super) fn prepare(&mut self, op: Op, number: u16) {
         if !std::ptr::eq(self.set, op.set) {
