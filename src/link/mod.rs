@@ -77,10 +77,12 @@ impl Plan {
     /// is one.
     fn new(trace: &Trace<'_>, address: u64, shared: &[Option<u64>]) -> Result<Plan, Error> {
         let code = trace.code().len() as u32;
+        let targets = trace.targets().len();
         let mut plan = Plan {
             address,
-            ways: Vec::with_capacity(trace.targets().len()),
-            far: Vec::new(),
+            ways: Vec::with_capacity(targets),
+            // Those of a slab are nearly always all shared.
+            far: Vec::with_capacity(if shared.is_empty() { targets } else { 0 }),
             added: 0,
             trampolines: code,
             literals: 0,
@@ -131,9 +133,9 @@ impl Plan {
     /// The distance of a target that `bl` reaches from everywhere in the code, in bytes from the trace's
     /// start.
     fn direct(&self, target: Target, reach: u32) -> Option<i64> {
-        let distance = i128::from(target.address()) - i128::from(self.address);
+        let distance = distance(self.address, target)?;
         let near = in_reach(distance, self.trampolines, reach) && !target.is_retargetable();
-        near.then_some(distance as i64)
+        near.then_some(distance)
     }
 
     fn check(&self, trace: &Trace<'_>) -> Result<(), Error> {
@@ -148,7 +150,7 @@ impl Plan {
         }
         // A way in reach from everywhere needs no look at its calls; the others, with a reach made small, do.
         let words = self.trampolines;
-        let mut ways = self.ways.iter().map(|way| i128::from(way.distance));
+        let mut ways = self.ways.iter().map(|way| way.distance);
         if !ways.all(|distance| in_reach(distance, words, trace.jump_reach())) {
             let reach = i64::from(trace.jump_reach());
             let mut distances = trace.calls().iter().map(|call| self.distance(call));
@@ -227,10 +229,17 @@ impl Plan {
     }
 }
 
+/// How far a target lies behind an address, in bytes. `None` if that is more than half of the address space.
+fn distance(from: u64, to: Target) -> Option<i64> {
+    let distance = to.address().wrapping_sub(from) as i64;
+    let is_behind = to.address() >= from;
+    (is_behind == (distance >= 0)).then_some(distance)
+}
+
 /// Whether a branch at any of `words` words reaches what lies `distance` bytes behind the first.
-fn in_reach(distance: i128, words: u32, reach: u32) -> bool {
-    let (last, reach) = (distance - i128::from(words) * 4, i128::from(reach));
-    distance < reach && last >= -reach
+fn in_reach(distance: i64, words: u32, reach: u32) -> bool {
+    let last = distance.saturating_sub(i64::from(words) * 4);
+    distance < i64::from(reach) && last >= -i64::from(reach)
 }
 
 /// A link that can no longer fail: see [`Trace::link_shared`].
@@ -316,8 +325,9 @@ impl Trace<'_> {
 
     /// Whether `bl` reaches `target` from everywhere in the trace, linked to `address`.
     pub(crate) fn reaches(&self, address: u64, target: Target) -> bool {
-        let distance = i128::from(target.address()) - i128::from(address);
-        in_reach(distance, self.code().len() as u32, self.jump_reach()) && !target.is_retargetable()
+        let (words, reach) = (self.code().len() as u32, self.jump_reach());
+        let is_near = |distance| in_reach(distance, words, reach);
+        distance(address, target).is_some_and(is_near) && !target.is_retargetable()
     }
 
     /// Links the trace to `address` into `to`, whose length is [`shared_len`](Trace::shared_len), with
