@@ -1024,3 +1024,28 @@ fn an_invalidation_point_behind_an_island_has_a_nop_of_its_own() {
         assert_eq!(words[at - 1], NOP, "{n}");
     }
 }
+
+mod as_enum {
+    opstitch::uops! {
+        pub(crate) enum Op;
+        op Call(function: call) { ; bl =>function }
+    }
+}
+
+#[test]
+fn no_exit_is_emitted_for_a_call_whatever_the_bits_of_its_target() {
+    for annotate in [true, false] {
+        let mut builder = TraceBuilder::with_options(Options::new().annotate(annotate));
+        builder.exit([Leave { id: 1 }]).unwrap();
+        for bits in 0..8 {
+            let function = Target::new(1 << 32 | bits << 29).unwrap();
+            let call = as_enum::Op::from(as_enum::Call { function });
+            // The first of all makes the row of the others.
+            builder.push(call).unwrap();
+            builder.push(call).unwrap();
+        }
+        builder.push(Return).unwrap();
+        let trace = builder.finish().unwrap();
+        assert_eq!((trace.cold_len(), trace.targets().len()), (0, 8));
+    }
+}

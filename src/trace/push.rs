@@ -242,11 +242,22 @@ impl TraceBuilder {
         let (len, goes_on) = (row.len, row.goes_on.into());
         self.pass(start as u32, len, goes_on);
         self.last = (set, index);
-        if offset == UNWANTED {
-            self.want_first(to as u32 & Place::INDEX);
+        if self.watch | (offset == UNWANTED) {
+            let first = (offset == UNWANTED).then_some(to as u32 & Place::INDEX);
+            return self.follow_up(start as u32, first, values);
+        }
+        true
+    }
+
+    /// What is left to do now and then after a micro-op was pushed by its row: its exit is wanted for the `first` time, or
+    /// it is [watched](TraceBuilder::watched). With this call that way ends, and need keep nothing beyond it.
+    #[inline(never)]
+    fn follow_up(&mut self, at: u32, first: Option<u32>, values: &[u64]) -> bool {
+        if let Some(exit) = first {
+            self.want_first(exit);
         }
         if self.watch {
-            self.watched(start as u32, values, None);
+            self.watched(at, values, None);
         }
         true
     }
