@@ -52,6 +52,9 @@ opstitch::uops! {
         ; tbz x0, 1, <back
         ; b <back
     }
+    op Nothing { }
+    op LoadAndReturn(value: literal) { ; ldr x0, =>value ; ret }
+    op CallHere(to: label) { ; bl =>to }
     op SlowWord {
         ; cbz x0, >slow
         ; back:
@@ -1048,4 +1051,27 @@ fn no_exit_is_emitted_for_a_call_whatever_the_bits_of_its_target() {
         let trace = builder.finish().unwrap();
         assert_eq!((trace.cold_len(), trace.targets().len()), (0, 8));
     }
+}
+
+#[test]
+fn an_island_comes_where_it_would_have_come_without_a_finish_that_failed() {
+    let build = |fails: bool| {
+        let mut builder = with_reach(Reach::default().literal(28));
+        let (last, label) = (builder.label(), builder.label());
+        builder.push(CallHere { to: last }).unwrap();
+        let value = 0x1234_5678_9abc;
+        builder.push(LoadAndReturn { value }).unwrap();
+        if fails {
+            assert!(builder.finish().is_err());
+        }
+        builder.bind(label).unwrap();
+        // There is no more room for it in front of the island, small as it is.
+        builder.push(Nothing {}).unwrap();
+        builder.push(Jump { to: label }).unwrap();
+        builder.bind(last).unwrap();
+        builder.push(Return).unwrap();
+        builder.push(Return).unwrap();
+        words(&linked(&mut builder))
+    };
+    assert_eq!(build(false), build(true));
 }

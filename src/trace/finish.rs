@@ -167,21 +167,36 @@ impl TraceBuilder {
         pushed: Pushed,
         part: Part,
         all: &[u64],
-        mut cold_part: u32,
+        cold_part: u32,
         placed: impl FnOnce(&mut Self, u32) -> Origin,
     ) -> Result<(), Error> {
         let Some(op) = self.sets.op(pushed) else {
             return Ok(());
         };
-        let mut values = all.get(pushed.values as usize..).unwrap_or(&[]);
-        let mut scratch = Vec::new();
-        if op.template.encoded {
-            scratch = std::mem::take(&mut self.scratch_values);
-            scratch.clear();
-            scratch.extend_from_slice(values.get(..op.operand_count()).unwrap_or(&[]));
-            op.encode(&mut scratch)?;
-            values = &scratch;
+        let values = all.get(pushed.values as usize..).unwrap_or(&[]);
+        if !op.template.encoded {
+            return self.emit_encoded(op, pushed, part, values, cold_part, placed);
         }
+        let mut scratch = std::mem::take(&mut self.scratch_values);
+        scratch.clear();
+        scratch.extend_from_slice(values.get(..op.operand_count()).unwrap_or(&[]));
+        let emitted = op
+            .encode(&mut scratch)
+            .and_then(|()| self.emit_encoded(op, pushed, part, &scratch, cold_part, placed));
+        self.scratch_values = scratch;
+        emitted
+    }
+
+    #[inline]
+    fn emit_encoded(
+        &mut self,
+        op: Op,
+        pushed: Pushed,
+        part: Part,
+        values: &[u64],
+        mut cold_part: u32,
+        placed: impl FnOnce(&mut Self, u32) -> Origin,
+    ) -> Result<(), Error> {
         let pieces = part.of(op);
         self.make_room(op, &pieces, values)?;
         // An exit that can be linked starts at its NOP.
@@ -196,9 +211,6 @@ impl TraceBuilder {
         }
         self.emit(op, part, &pieces, cold_part, values);
         self.make_ready();
-        if op.template.encoded {
-            self.scratch_values = scratch;
-        }
         Ok(())
     }
 

@@ -23,8 +23,21 @@ impl Interner {
     }
 
     pub(crate) fn clear(&mut self) {
+        if self.keys.len() * 16 > self.slots.len() {
+            self.slots.fill(0);
+        } else {
+            // There were many once. Every key is in the run of taken slots that its first place belongs to, and a run
+            // is emptied to its end.
+            let mask = self.slots.len().wrapping_sub(1);
+            for &key in &self.keys {
+                let mut at = self.hash(key) & mask;
+                while self.slots[at] != 0 {
+                    self.slots[at] = 0;
+                    at = (at + 1) & mask;
+                }
+            }
+        }
         self.keys.clear();
-        self.slots.fill(0);
     }
 
     /// The words in the order of their numbers.
@@ -119,7 +132,11 @@ mod tests {
         sorted.sort_unstable();
         sorted.dedup();
         assert_eq!(sorted.len(), interner.keys().len());
-        interner.clear();
-        assert_eq!(interner.intern(5), 0);
+        // All at once, then one by one.
+        for count in [1000, 10, 0, 3] {
+            interner.clear();
+            assert!(interner.slots.iter().all(|&slot| slot == 0));
+            (0..count).for_each(|key| assert_eq!(u64::from(interner.intern(key * 7)), key));
+        }
     }
 }

@@ -39,8 +39,9 @@
 //!
 //! # Invariants
 //!
-//! 1. *Room*: after every call, `len + 1 + pending + 1 <= deadline`, in words: a jump, the island of
-//!    everything pending, and its padding fit before the first deadline.
+//! 1. *Room*: after every call, a jump, the island that everything pending takes, and its padding fit before the
+//!    first deadline. (How long that island is, [`pending`](TraceBuilder::pending) says as far as is known: it may
+//!    say more, once there are labels that nothing leads to.)
 //!    ([`has_room`](TraceBuilder::has_room), [`make_room`](TraceBuilder::make_room),
 //!    [`find_quick_end`](TraceBuilder::find_quick_end))
 //! 2. *Prefix*: of each class of branches, those before the cursor are done, and no others.

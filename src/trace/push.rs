@@ -8,9 +8,9 @@
 //! hole.
 //!
 //! **The processor**, where the enum of a block is pushed, and it cannot foresee it. So
-//! [`push_by_row`](TraceBuilder::push_by_row) has no branch that depends on which one it is. It works on [rows](super::row)
-//! and does the same with each; what a micro-op does not have, it does to no effect: a hole without bits, a note that the
-//! cursor does not pass.
+//! [`push_by_row`](TraceBuilder::push_by_row) has next to no branch that depends on which one it is: only where there are
+//! more than a few holes, or registers among the operands. It works on [rows](super::row) and does the same with each;
+//! what a micro-op does not have, it does to no effect: a hole without bits, a note that the cursor does not pass.
 //!
 //! Both write behind the ends first and move them last, so that a value which does not fit leaves nothing behind.
 //! Whatever they are not sure of they leave to [`push_slowly`](TraceBuilder::push_slowly), which finds out what is wrong,
@@ -20,7 +20,8 @@
 //! fall-through, or nothing. Anything that asks for more sets it to [`BLOCKED`]: a jump to write, an invalidation point, a
 //! finished trace. That puts the place of the next micro-op behind every `quick_end`: up to there micro-ops have room
 //! for themselves, for their references, and for an island of everything pending, whatever they are. So one
-//! comparison covers all. Behind it the general way looks closer, and finds the next end.
+//! comparison covers all for a row; the other way looks whether it is only a jump that is to be written. Behind the end
+//! the general way looks closer, and finds the next one.
 
 use super::emit::Part;
 use super::island::BEFORE;
@@ -37,7 +38,7 @@ use crate::op::encode::Op;
 use crate::op::operand::{Handle, PLATFORM_REGISTER};
 use crate::op::template::{Goal, MOST_PLAIN_WORDS, MicroOpSet, Properties, Reference};
 
-/// A gap that no micro-op is pushed behind the quick way.
+/// A gap that says that more comes in front of the next micro-op, or that there is none.
 pub(super) const BLOCKED: u32 = 1 << 30;
 
 /// What an island has beside the words for what is pending: the jump around it, which is the last micro-op's
@@ -134,14 +135,11 @@ impl TraceBuilder {
                 return false;
             }
         }
-        // One without words does not fill a trace up. And a set beyond what can be counted keeps nothing.
+        // What is kept of a micro-op, and micro-ops without words, are not limited by the length of a trace.
         let has_cold_part = template.properties.contains(Properties::COLD);
-        if words == 0 && self.op_count as usize >= Place::LIMIT {
-            return false;
-        }
         let mut number = 0;
-        if has_cold_part {
-            let Some(known) = self.sets.number(set) else {
+        if words == 0 || has_cold_part || self.watch {
+            let Some(known) = self.sets.number(set).filter(|_| !self.is_full()) else {
                 return false;
             };
             number = known;
@@ -401,7 +399,10 @@ impl TraceBuilder {
             .min(self.options.reach.literal_words());
         let deadline = self.deadline().min(here + soonest - 1).min(MAX_LEN);
         // A word of a micro-op adds two words to an island at most: those of a literal. A label, and an exit that is wanted, adds one.
-        let room = deadline.saturating_sub(self.pending() + ISLAND + here + 1);
+        let Some(room) = deadline.checked_sub(self.pending() + ISLAND + here + 1) else {
+            (self.quick_end, self.spare_places) = ([0; 4], 0);
+            return;
+        };
         self.spare_places = (room / 4).min(1 << 12);
         let end = here + (room - self.spare_places) / 3;
         self.quick_end = [end; 4];
@@ -456,6 +457,13 @@ impl TraceBuilder {
         index
     }
 
+    /// Whether there are as many micro-ops, or as many operands of them are kept, as can be told apart.
+    fn is_full(&self) -> bool {
+        // No bit at or above the limit in any of them.
+        let most = self.values.len() | self.op_count as usize | self.exit_code.len();
+        (most | self.cold_parts.len()) >= Place::LIMIT
+    }
+
     /// Refuses what does not fit a micro-op's operands, and one micro-op too many. Returns the micro-op as the
     /// builder remembers it, with its operands behind those that are kept already.
     pub(super) fn check(&mut self, op: Op, values: &[u64]) -> Result<Pushed, Error> {
@@ -463,10 +471,7 @@ impl TraceBuilder {
             return Err(Error::Finished);
         }
         op.check(values, &self.handles)?;
-        // No bit at or above the limit in any of them. (What is pushed the quick way fills the trace up long
-        // before.)
-        let most = self.values.len() | self.op_count as usize | self.exit_code.len();
-        if (most | self.cold_parts.len()) >= Place::LIMIT {
+        if self.is_full() {
             return Err(Error::TooMany { what: "micro-ops" });
         }
         let set = self.sets.number(op.set);

@@ -2,7 +2,7 @@
 //!
 //! A [template](crate::op::template) is kept small and without relocations; what is said of one micro-op stands in
 //! half a dozen tables. A builder unfolds it into a row when the micro-op is pushed for the first time. One that does not
-//! fit a row is pushed the general way each time.
+//! fit a row is pushed over the tables each time.
 
 use super::state::CALLS;
 use crate::op::encode::Op;

@@ -85,6 +85,8 @@ pub(crate) mod alpha {
             ; mov X(d), x0
         }
 
+        op Nothing { }
+
         // Room between the others.
         op Pad(d: reg) {
             ; add XSP(d), XSP(d), 1

@@ -373,7 +373,9 @@ impl Program {
         let often = in_trace || n % 8 == 0;
         let id = 200 + n;
         let step = match kind % 48 {
-            0 | 1 => add,
+            0 => add,
+            1 if in_trace => Step::Nothing,
+            1 => add,
             2 => Step::Mix { d, a, b },
             3 => Step::Store { s: d, slot: n % 8 },
             4 => Step::Load { d, slot: n % 8 },

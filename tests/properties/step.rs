@@ -103,6 +103,7 @@ pub(crate) enum Step {
         d: R,
         a: R,
     },
+    Nothing,
     Pad {
         d: R,
     },
@@ -201,7 +202,7 @@ impl Op {
             Op::Alpha(op) => push! {
                 Alpha, op: Add Mix Store Load Constant Constants Leave
                 Spend GuardZero GuardBit GuardLess SkipZero SkipBit SkipLess
-                Loop LoopLess LoopBit Go GoBy Fork Call Pad
+                Loop LoopLess LoopBit Go GoBy Fork Call Nothing Pad
             },
             Op::Beta(op) => push! {
                 Beta, op: Word Signed Double Cell CellLate TailCall
@@ -343,6 +344,7 @@ impl Step {
                     a: reg(a)
                 })
             }
+            Step::Nothing => alpha!(Nothing {}),
             Step::Pad { d } => alpha!(Pad { d: reg(d) }),
             Step::Word { d, value } => beta!(Word {
                 d: reg(d),
@@ -478,6 +480,7 @@ impl Step {
             }
             Step::Call { function, d, a } => r!(d) = s.call(function, r!(a), r!(d)),
             Step::TailCall { function, a } => return Flow::Gone(s.call(function, r!(a), 0)),
+            Step::Nothing => {}
             Step::Pad { d } => add(s, d, 1 + 2 + 3 + 4 + 5 + 6),
             Step::Slow { d, n } => {
                 if !bit(r!(d), 0) {
