@@ -174,9 +174,22 @@ impl TraceBuilder {
             return Ok(());
         };
         let values = all.get(pushed.values as usize..).unwrap_or(&[]);
-        if !op.template.encoded {
-            return self.emit_encoded(op, pushed, part, values, cold_part, placed);
+        if op.template.encoded {
+            return self.emit_after_encoding(op, pushed, part, values, cold_part, placed);
         }
+        self.emit_encoded(op, pushed, part, values, cold_part, placed)
+    }
+
+    #[inline(never)]
+    fn emit_after_encoding(
+        &mut self,
+        op: Op,
+        pushed: Pushed,
+        part: Part,
+        values: &[u64],
+        cold_part: u32,
+        placed: impl FnOnce(&mut Self, u32) -> Origin,
+    ) -> Result<(), Error> {
         let mut scratch = std::mem::take(&mut self.scratch_values);
         scratch.clear();
         scratch.extend_from_slice(values.get(..op.operand_count()).unwrap_or(&[]));
@@ -187,7 +200,7 @@ impl TraceBuilder {
         emitted
     }
 
-    #[inline]
+    #[inline(always)]
     fn emit_encoded(
         &mut self,
         op: Op,

@@ -30,8 +30,8 @@ use super::state::{
     ColdItem, ColdPart, HERE, Note, Open, Origin, Place, Pushed, Record, UNPLACED, UNWANTED,
 };
 use super::{MAX_LEN, TraceBuilder};
-use crate::asm::NOP;
 use crate::asm::branch::Field;
+use crate::asm::{NOP, WORD};
 use crate::error::Error;
 use crate::op::MicroOp;
 use crate::op::encode::Op;
@@ -44,6 +44,10 @@ pub(super) const BLOCKED: u32 = 1 << 30;
 /// What an island has beside the words for what is pending: the jump around it, which is the last micro-op's
 /// slot, and its alignment.
 const ISLAND: u32 = 2;
+
+/// What is kept at most of micro-ops up to a quick end: so many operands for each word up to a third of what
+/// conditional branches reach.
+const KEPT: usize = u8::MAX as usize * (Field::Imm19.reach() / WORD / 3) as usize;
 
 /// What a micro-op that is pushed a quick way writes at most, with its slot: a power of two.
 const ROOM: usize = MOST_PLAIN_WORDS + 1;
@@ -135,11 +139,14 @@ impl TraceBuilder {
                 return false;
             }
         }
-        // What is kept of a micro-op, and micro-ops without words, are not limited by the length of a trace.
+        // One without words does not fill a trace up. And a set beyond what can be counted keeps nothing.
         let has_cold_part = template.properties.contains(Properties::COLD);
+        if words == 0 && self.is_full(0) {
+            return false;
+        }
         let mut number = 0;
-        if words == 0 || has_cold_part || self.watch {
-            let Some(known) = self.sets.number(set).filter(|_| !self.is_full()) else {
+        if has_cold_part {
+            let Some(known) = self.sets.number(set) else {
                 return false;
             };
             number = known;
@@ -399,7 +406,8 @@ impl TraceBuilder {
             .min(self.options.reach.literal_words());
         let deadline = self.deadline().min(here + soonest - 1).min(MAX_LEN);
         // A word of a micro-op adds two words to an island at most: those of a literal. A label, and an exit that is wanted, adds one.
-        let Some(room) = deadline.checked_sub(self.pending() + ISLAND + here + 1) else {
+        let room = deadline.checked_sub(self.pending() + ISLAND + here + 1);
+        let Some(room) = room.filter(|_| !self.is_full(KEPT)) else {
             (self.quick_end, self.spare_places) = ([0; 4], 0);
             return;
         };
@@ -457,11 +465,11 @@ impl TraceBuilder {
         index
     }
 
-    /// Whether there are as many micro-ops, or as many operands of them are kept, as can be told apart.
-    fn is_full(&self) -> bool {
-        // No bit at or above the limit in any of them.
-        let most = self.values.len() | self.op_count as usize | self.exit_code.len();
-        (most | self.cold_parts.len()) >= Place::LIMIT
+    /// Whether with `more` there are as many micro-ops, or as many operands of them are kept, as can be told apart.
+    fn is_full(&self, more: usize) -> bool {
+        let most = self.values.len().max(self.op_count as usize);
+        let most = most.max(self.exit_code.len()).max(self.cold_parts.len());
+        most + more >= Place::LIMIT
     }
 
     /// Refuses what does not fit a micro-op's operands, and one micro-op too many. Returns the micro-op as the
@@ -471,7 +479,7 @@ impl TraceBuilder {
             return Err(Error::Finished);
         }
         op.check(values, &self.handles)?;
-        if self.is_full() {
+        if self.is_full(0) {
             return Err(Error::TooMany { what: "micro-ops" });
         }
         let set = self.sets.number(op.set);
