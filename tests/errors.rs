@@ -781,3 +781,115 @@ fn an_error_in_an_elided_trace_leaves_no_trace_either() {
     };
     assert_eq!(build(true), build(false));
 }
+
+mod ways {
+    opstitch::uops! {
+        pub(crate) enum Op;
+        op Add(d: reg, n: u12) { ; add XSP(d), XSP(d), n }
+        op Load(n: i9) { ; ldur x0, [x1, n] }
+        op Turn(n: u6 in 1..=63) { ; lsl x0, x0, n }
+        op Mask(mask: logical64) { ; and x0, x0, mask }
+        op Word(value: literal) { ; ldr w0, =>value }
+        op Guard(s: reg, out: exit) { ; cbz X(s), =>out }
+        op Skip(s: reg, to: label) { ; tbz X(s), 0, =>to }
+        op Slow(s: reg, n: u12) {
+            ; cbz X(s), >slow
+            ; back:
+        } cold {
+            ; slow:
+            ; add x0, x0, n
+            ; b <back
+        }
+        op Return { ; ret }
+    }
+}
+
+/// A micro-op is refused alike, as a struct and in its enum, when another of its kind was pushed before and when it
+/// is the first.
+#[test]
+fn what_a_struct_is_refused_for_its_enum_is_too() {
+    use ways::{Add, Guard, Load, Mask, Op, Return, Skip, Slow, Turn, Word};
+
+    fn check<M: MicroOp + Copy>(options: Options, good: M, bad: impl IntoIterator<Item = M>)
+    where
+        Op: From<M>,
+    {
+        for bad in bad {
+            for first in [false, true] {
+                let build = |push: &dyn Fn(&mut TraceBuilder) -> Result<(), Error>| {
+                    let mut builder = TraceBuilder::with_options(options);
+                    if !first {
+                        builder.push(Op::from(good)).unwrap();
+                        builder.push(Op::from(good)).unwrap();
+                    }
+                    let error = push(&mut builder).unwrap_err();
+                    builder.push(Return {}).unwrap();
+                    let trace = builder.finish().unwrap();
+                    (error, trace.link(0x1_0000).unwrap().bytes().to_vec())
+                };
+                let as_struct = build(&|builder| builder.push(bad));
+                assert_eq!(as_struct, build(&|builder| builder.push(Op::from(bad))));
+            }
+        }
+    }
+
+    for fall_through in [FallThrough::Nop, FallThrough::Elide] {
+        let options = Options::new().fall_through(fall_through);
+        let (d, n) = (Reg(0), 1);
+        let registers = [18, 31, 32, 255].map(Reg);
+        check(options, Add { d, n }, registers.map(|d| Add { d, n }));
+        let numbers = [4096, 1 << 32, u64::MAX];
+        check(options, Add { d, n }, numbers.map(|n| Add { d, n }));
+        check(options, Slow { s: d, n }, numbers.map(|n| Slow { s: d, n }));
+        check(options, Slow { s: d, n }, registers.map(|s| Slow { s, n }));
+        check(
+            options,
+            Load { n: 255 },
+            [256, -257, i64::MIN].map(|n| Load { n }),
+        );
+        check(options, Turn { n: 63 }, [0, 64].map(|n| Turn { n }));
+        check(
+            options,
+            Mask { mask: 1 },
+            [0, 5, u64::MAX].map(|mask| Mask { mask }),
+        );
+        check(
+            options,
+            Word { value: 1 },
+            [1 << 32].map(|value| Word { value }),
+        );
+    }
+    // Handles of another builder, and of the same one before it was cleared.
+    let mut other = TraceBuilder::new();
+    let (out, to) = (other.declare_exit(), other.label());
+    for mut builder in [TraceBuilder::new(), other] {
+        builder.clear();
+        let (exit, label, s) = (builder.exit([Return {}]).unwrap(), builder.label(), Reg(0));
+        for _ in 0..2 {
+            builder.push(Op::from(Guard { s, out: exit })).unwrap();
+            builder.push(Op::from(Skip { s, to: label })).unwrap();
+        }
+        let (guard, skip) = (Guard { s, out }, Skip { s, to });
+        let refused = [
+            builder.push(guard),
+            builder.push(Op::from(guard)),
+            builder.push(skip),
+            builder.push(Op::from(skip)),
+        ];
+        let what = |error: Result<(), Error>| match error {
+            Err(Error::Foreign { op, what, .. }) => (op, what),
+            other => panic!("{other:?}"),
+        };
+        let expected = [
+            ("Guard", "exit"),
+            ("Guard", "exit"),
+            ("Skip", "label"),
+            ("Skip", "label"),
+        ];
+        assert_eq!(refused.map(what), expected);
+        let s = Reg(18);
+        let bad = Op::from(Guard { s, out: exit });
+        let error = builder.push(bad).unwrap_err();
+        assert_eq!(builder.push(Guard { s, out: exit }), Err(error));
+    }
+}

@@ -155,9 +155,11 @@ impl TraceBuilder {
     /// Gives the labels that are bound here their place.
     #[inline(never)]
     pub(super) fn place_binds(&mut self, here: u32) {
-        for label in self.binds.drain(..) {
-            self.places.labels_mut()[label as usize] = here;
+        let labels = self.places.labels_mut();
+        for &label in &self.binds {
+            labels[label as usize] = here;
         }
+        self.binds.clear();
         self.watch = self.options.annotate;
     }
 
