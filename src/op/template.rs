@@ -84,8 +84,6 @@ pub struct Hole {
     pub(crate) source: u8,
     pub(crate) target: u8,
     pub(crate) width: u8,
-    /// Whether the operand is a general-purpose register.
-    pub(crate) is_reg: bool,
     /// How the operand's value becomes the value whose bits are taken.
     pub(crate) map: Map,
     /// The operand's range, an entry of [`MicroOpSet::ranges`].
@@ -266,15 +264,6 @@ impl MicroOpSet {
             holes.get(..usize::from(template.hot_holes))?,
             references.get(..usize::from(template.hot_references))?,
         ))
-    }
-
-    /// What is known of a micro-op, if there is one of that number.
-    pub(crate) const fn template(&self, index: usize) -> Option<&Template> {
-        if index < self.templates.len() {
-            Some(&self.templates[index])
-        } else {
-            None
-        }
     }
 
     /// The operands of a micro-op.

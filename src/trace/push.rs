@@ -59,7 +59,7 @@ impl TraceBuilder {
         let (data, set, index) = (const { &M::DATA }, op.set(), op.index());
         let mut values = op.operands();
         let mut encoded = op.operands();
-        let encodes = data.template(index).is_some_and(|it| it.encoded);
+        let encodes = data.templates.get(index).is_some_and(|it| it.encoded);
         let ready =
             !encodes || Op::new(set, index).is_some_and(|op| op.encode(encoded.as_mut()).is_ok());
         if ready && self.push_known(data, set, index, values.as_mut(), encoded.as_mut()) {
@@ -115,7 +115,7 @@ impl TraceBuilder {
         values: &[u64],
         encoded: &[u64],
     ) -> bool {
-        let Some(template) = data.template(index) else {
+        let Some(template) = data.templates.get(index) else {
             return false;
         };
         let Some((holes, references)) = data.notes(template) else {

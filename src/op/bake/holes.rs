@@ -1,7 +1,6 @@
 //! Holes: which bits of an instruction depend on which bits of an operand.
 
 use super::{Body, Draft, Flaw, Recorder, Site};
-use crate::op::operand::OperandKind;
 use crate::op::template::{Hole, Map};
 
 /// The holes of one site, at most one per bit.
@@ -16,7 +15,6 @@ pub(super) const NO_HOLE: Hole = Hole {
     source: 0,
     target: 0,
     width: 0,
-    is_reg: false,
     map: Map::IDENTITY,
     range: 0,
 };
@@ -253,7 +251,6 @@ const fn add<const W: usize, const R: usize, const H: usize, const T: usize>(
     while h < found.len {
         let mut hole = found.holes[h];
         hole.range = operand.range;
-        hole.is_reg = matches!(operand.kind, OperandKind::Reg);
         let len = template.hot_holes as usize + template.cold_holes as usize;
         let count = if hot {
             &mut template.hot_holes
