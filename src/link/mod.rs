@@ -48,6 +48,9 @@ use crate::trace::state::Note;
 /// What a trace's address must be a multiple of, in bytes. See invariant 1.
 pub(crate) const ALIGNMENT: u64 = 8;
 
+/// How many words are copied at once.
+const BLOCK: usize = 4096;
+
 /// Where the calls of a target lead to.
 #[derive(Debug, Clone, Copy)]
 struct Way {
@@ -184,22 +187,30 @@ impl Plan {
     fn write(&self, trace: &Trace<'_>, to: &mut [u8]) {
         let code = trace.code();
         let (code_bytes, rest) = to.split_at_mut(code.len() * 4);
-        for (bytes, word) in code_bytes.as_chunks_mut::<4>().0.iter_mut().zip(code) {
-            *bytes = word.to_le_bytes();
-        }
-        for call in trace.calls() {
-            let word = code[call.at as usize];
-            let linked = Field::Imm26.with_displacement(word, self.distance(call) / 4);
-            put(to_word(code_bytes, call.at), linked);
+        let (to_code, _) = code_bytes.as_chunks_mut::<4>();
+        let mut calls = trace.calls();
+        // The calls of a block are written while it is in the cache. They are in the order of the code.
+        for (start, from) in (0..).step_by(BLOCK).zip(code.chunks(BLOCK)) {
+            let end = start + from.len();
+            for (bytes, word) in to_code[start..end].iter_mut().zip(from) {
+                *bytes = word.to_le_bytes();
+            }
+            while let Some((call, others)) = calls.split_first()
+                && (call.at as usize) < end
+            {
+                let bytes = &mut to_code[call.at as usize];
+                let words = self.distance(call) >> WORD.ilog2();
+                let linked = Field::Imm26.with_displacement(u32::from_le_bytes(*bytes), words);
+                *bytes = linked.to_le_bytes();
+                calls = others;
+            }
         }
         let pool = self.literals + 2 * self.added;
         for load in trace.pool_loads() {
-            let word = code[load.at as usize];
+            let bytes = &mut to_code[load.at as usize];
             let words = i64::from(pool + 2 * load.word) - i64::from(load.at);
-            put(
-                to_word(code_bytes, load.at),
-                Field::Imm19.with_displacement(word, words),
-            );
+            let linked = Field::Imm19.with_displacement(u32::from_le_bytes(*bytes), words);
+            *bytes = linked.to_le_bytes();
         }
         let mut at = self.trampolines;
         let mut words = rest.chunks_exact_mut(4);
@@ -280,10 +291,6 @@ impl SharedLink<'_> {
 
 fn put(to: &mut [u8], word: u32) {
     to.copy_from_slice(&word.to_le_bytes());
-}
-
-fn to_word(code: &mut [u8], at: u32) -> &mut [u8] {
-    &mut code[at as usize * 4..][..4]
 }
 
 impl Trace<'_> {

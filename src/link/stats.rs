@@ -2,6 +2,7 @@
 
 use super::Plan;
 use crate::trace::Trace;
+use crate::trace::state::Note;
 
 /// Sizes of a linked trace in bytes, and its calls.
 ///
@@ -37,10 +38,16 @@ impl Statistics {
 
 impl Plan {
     pub(super) fn statistics(&self, trace: &Trace<'_>) -> Statistics {
-        let calls = trace.calls().iter();
-        let far_calls = calls
-            .filter(|call| self.ways[call.target() as usize].far)
-            .count();
+        let calls = trace.calls();
+        // Most of the time all ways are far, or none is.
+        let far_calls = match self.ways.iter().filter(|way| way.far).count() {
+            0 => 0,
+            all if all == self.ways.len() => calls.len(),
+            _ => {
+                let far = |call: &&Note| self.ways[call.target() as usize].far;
+                calls.iter().filter(far).count()
+            }
+        };
         Statistics {
             hot: trace.hot_len(),
             cold: trace.cold_len(),
