@@ -7,10 +7,16 @@
 #[derive(Debug)]
 pub(crate) struct Interner {
     keys: Vec<u64>,
-    /// Positions in `keys` plus one; 0 is free. A power of two, at most a quarter full, so that most are in their first
-    /// place.
-    slots: Vec<u32>,
+    /// A power of two of them, at most a quarter taken, so that most words are in their first place.
+    slots: Vec<Slot>,
     seed: u64,
+}
+
+/// A word, and its number plus one; 0 is free.
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    key: u64,
+    number: u32,
 }
 
 impl Interner {
@@ -24,15 +30,15 @@ impl Interner {
 
     pub(crate) fn clear(&mut self) {
         if self.keys.len() * 16 > self.slots.len() {
-            self.slots.fill(0);
+            self.slots.fill(Slot::default());
         } else {
             // There were many once. Every key is in the run of taken slots that its first place belongs to, and a run
             // is emptied to its end.
             let mask = self.slots.len().wrapping_sub(1);
             for &key in &self.keys {
                 let mut at = self.hash(key) & mask;
-                while self.slots[at] != 0 {
-                    self.slots[at] = 0;
+                while self.slots[at].number != 0 {
+                    self.slots[at] = Slot::default();
                     at = (at + 1) & mask;
                 }
             }
@@ -50,13 +56,10 @@ impl Interner {
     pub(crate) fn intern(&mut self, key: u64) -> u32 {
         // Nearly always it is there already, and in the first place.
         let mask = self.slots.len().wrapping_sub(1);
-        if let Some(&taken) = self.slots.get(self.hash(key) & mask) {
-            let number = taken.wrapping_sub(1);
-            if self.keys.get(number as usize) == Some(&key) {
-                return number;
-            }
+        match self.slots.get(self.hash(key) & mask) {
+            Some(slot) if slot.key == key && slot.number != 0 => slot.number - 1,
+            _ => self.search(key),
         }
-        self.search(key)
     }
 
     #[inline(never)]
@@ -68,12 +71,13 @@ impl Interner {
         let mut at = self.hash(key) & mask;
         loop {
             match self.slots[at] {
-                0 => {
+                Slot { number: 0, .. } => {
                     self.keys.push(key);
-                    self.slots[at] = self.keys.len() as u32;
-                    return self.slots[at] - 1;
+                    let number = self.keys.len() as u32;
+                    self.slots[at] = Slot { key, number };
+                    return number - 1;
                 }
-                taken if self.keys[taken as usize - 1] == key => return taken - 1,
+                slot if slot.key == key => return slot.number - 1,
                 _ => at = (at + 1) & mask,
             }
         }
@@ -85,8 +89,8 @@ impl Interner {
         let mut at = self.hash(key) & mask;
         loop {
             match self.slots[at] {
-                0 => return None,
-                taken if self.keys[taken as usize - 1] == key => return Some(taken - 1),
+                Slot { number: 0, .. } => return None,
+                slot if slot.key == key => return Some(slot.number - 1),
                 _ => at = (at + 1) & mask,
             }
         }
@@ -102,13 +106,13 @@ impl Interner {
     fn grow(&mut self) {
         let len = (self.slots.len() * 2).max(16);
         self.slots.clear();
-        self.slots.resize(len, 0);
+        self.slots.resize(len, Slot::default());
         for (number, &key) in (1..).zip(&self.keys) {
             let mut at = self.hash(key) & (len - 1);
-            while self.slots[at] != 0 {
+            while self.slots[at].number != 0 {
                 at = (at + 1) & (len - 1);
             }
-            self.slots[at] = number;
+            self.slots[at] = Slot { key, number };
         }
     }
 }
@@ -135,7 +139,7 @@ mod tests {
         // All at once, then one by one.
         for count in [1000, 10, 0, 3] {
             interner.clear();
-            assert!(interner.slots.iter().all(|&slot| slot == 0));
+            assert!(interner.slots.iter().all(|slot| slot.number == 0));
             (0..count).for_each(|key| assert_eq!(u64::from(interner.intern(key * 7)), key));
         }
     }
