@@ -1075,3 +1075,121 @@ fn an_island_comes_where_it_would_have_come_without_a_finish_that_failed() {
     };
     assert_eq!(build(false), build(true));
 }
+
+mod together {
+    opstitch::uops! {
+        pub enum Op;
+        op Add(d: reg, n: u12) { ; add X(d), X(d), n }
+        op Guard(out: exit) { ; cbnz x1, =>out }
+        op Call(function: call) { ; bl =>function }
+        op Back(to: label) { ; cbz x2, =>to }
+        op Jump(to: label) { ; b =>to }
+        op Load(value: literal) { ; ldr x9, =>value }
+        op Nothing { }
+        op Return { ; ret }
+    }
+}
+
+/// Micro-ops of all kinds, in an order that looks like none.
+fn many(count: usize, out: Exit, to: Label) -> Vec<together::Op> {
+    use together::{Add, Back, Call, Guard, Jump, Load, Nothing, Return};
+    let mut state = 1u32;
+    let mut ops = Vec::new();
+    while ops.len() < count {
+        state = state.wrapping_mul(0x9e37_79b9).wrapping_add(1);
+        let n = u64::from(state >> 20);
+        ops.push(match state >> 8 & 15 {
+            0 => Load { value: n << 32 }.into(),
+            1 => Nothing.into(),
+            2 => Return.into(),
+            3 => Jump { to }.into(),
+            4..7 => Guard { out }.into(),
+            7..9 => Back { to }.into(),
+            9..12 => Call {
+                function: Target::new(n << 40).unwrap(),
+            }
+            .into(),
+            _ => Add {
+                d: Reg(n as u8 % 8),
+                n,
+            }
+            .into(),
+        });
+    }
+    ops.push(Return.into());
+    ops
+}
+
+/// Longer than what one run counts, and than a literal reaches.
+#[test]
+fn micro_ops_that_are_pushed_all_at_once_give_the_bytes_of_those_pushed_one_by_one() {
+    for fall_through in [FallThrough::Nop, FallThrough::Elide] {
+        for annotate in [false, true] {
+            let options = Options::new().fall_through(fall_through).annotate(annotate);
+            let build = |push: &dyn Fn(&mut TraceBuilder, Vec<together::Op>)| {
+                let mut builder = TraceBuilder::with_options(options);
+                let out = builder.exit([Leave { id: 3 }]).unwrap();
+                let to = builder.bind_new().unwrap();
+                push(&mut builder, many(300_000, out, to));
+                let trace = builder.finish().unwrap();
+                let linked = trace.link(0x1_0000_0000).unwrap();
+                (linked.bytes().to_vec(), linked.statistics())
+            };
+            let one_by_one = build(&|builder, ops| {
+                ops.into_iter().for_each(|op| builder.push(op).unwrap());
+            });
+            let at_once = build(&|builder, ops| builder.push_all(ops).unwrap());
+            assert!(one_by_one == at_once, "{options:?}");
+            let borrowed = build(&|builder, ops| builder.push_all(&ops).unwrap());
+            assert!(one_by_one == borrowed, "{options:?}");
+        }
+    }
+}
+
+#[test]
+fn what_comes_before_a_micro_op_that_is_refused_stays_pushed() {
+    use together::{Add, Op, Return};
+    let add = |n| Op::from(Add { d: Reg(0), n });
+    let mut builder = TraceBuilder::new();
+    for at in [0, 1, 5] {
+        builder.clear();
+        // With a row for it, and without.
+        builder.push_all(vec![add(1); at]).unwrap();
+        let ops = [add(2), add(3), add(5000), add(4)];
+        let error = builder.push_all(ops).unwrap_err();
+        assert!(matches!(error, Error::OperandOutOfRange { .. }), "{error}");
+        assert_eq!(builder.len(), at + 2);
+        builder.push_all([add(4), Return.into()]).unwrap();
+        let mut expected = TraceBuilder::new();
+        expected.push_all(vec![add(1); at]).unwrap();
+        expected
+            .push_all([add(2), add(3), add(4), Return.into()])
+            .unwrap();
+        let link = |builder: &mut TraceBuilder| {
+            let linked = builder.finish().unwrap().link(0).unwrap();
+            linked.bytes().to_vec()
+        };
+        assert_eq!(link(&mut builder), link(&mut expected));
+        assert_eq!(builder.push_all([add(1)]), Err(Error::Finished));
+        assert_eq!(builder.push_all(Vec::<Op>::new()), Ok(()));
+    }
+}
+
+#[test]
+fn a_panic_among_the_micro_ops_leaves_those_before_it() {
+    use together::{Add, Op};
+    let mut builder = TraceBuilder::new();
+    let label = builder.bind_new().unwrap();
+    let add = |n| Op::from(Add { d: Reg(0), n });
+    builder.push_all([add(1), add(2)]).unwrap();
+    let ops = (3..).map(|n| if n < 9 { add(n) } else { panic!("no more") });
+    let pushing = std::panic::AssertUnwindSafe(|| builder.push_all(ops));
+    assert!(std::panic::catch_unwind(pushing).is_err());
+    assert_eq!(builder.len(), 8);
+    builder.push(together::Jump { to: label }).unwrap();
+    let words = words(&builder.finish().unwrap().link(0).unwrap());
+    let adds = (1..9).flat_map(|n| [0x9100_0000 | n << 10, 0xd503_201f]);
+    let mut expected: Vec<u32> = [0xd503_201f].into_iter().chain(adds).collect();
+    expected.push(0x1400_0000 | (-16i32 as u32 & 0x03ff_ffff));
+    assert_eq!(words, expected);
+}

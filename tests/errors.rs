@@ -763,6 +763,79 @@ fn a_micro_op_that_the_macro_has_not_written_can_be_wrong_but_not_fatal() {
     assert!(builder.finish().unwrap().link(0).is_ok());
 }
 
+/// The same once the builder knows the micro-ops, and with handles that nobody has made: of an exit that
+/// was taken back, of one to come.
+#[test]
+fn a_micro_op_that_the_macro_has_not_written_is_refused_by_a_builder_that_knows_it_too() {
+    let mut builder = TraceBuilder::new();
+    let (to, out) = (builder.label(), builder.exit([Return]).unwrap());
+    let labels: Vec<_> = (0..20).map(|_| builder.label()).collect();
+    let (add, skip, guard) = (Add { n: 1 }, Skip { to }, Guard { out });
+    for _ in 0..3 {
+        let ops = [Op::from(add), Op::from(skip), Op::from(guard)];
+        builder.push_all(ops).unwrap();
+    }
+    let [handle] = guard.operands();
+    for taken_back in [false, true] {
+        if taken_back {
+            builder.exit([Add { n: 4096 }]).unwrap_err();
+        }
+        for (index, operands) in [
+            (add.index(), vec![]),
+            (skip.index(), vec![]),
+            (guard.index(), vec![]),
+            (guard.index(), vec![handle + 4]),
+            (guard.index(), vec![handle + 8]),
+            (guard.index(), vec![u64::MAX]),
+        ] {
+            let text = format!("{index} {operands:?}");
+            let pushed = builder.push(Forged(index, operands.clone()));
+            assert!(pushed.is_err(), "{text}");
+            let pushed = builder.push_all([Forged(index, operands)]);
+            assert!(pushed.is_err(), "{text}");
+        }
+        assert_eq!((builder.len(), labels.len()), (9, 20));
+        builder.finish().map(drop).unwrap_err();
+    }
+}
+
+/// A micro-op that cannot be dropped in peace.
+struct Fragile(Op);
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        assert!(!matches!(self.0, Op::Guard(_)), "dropped");
+    }
+}
+
+impl MicroOp for Fragile {
+    type Operands = <Op as MicroOp>::Operands;
+
+    fn set(&self) -> &'static opstitch::MicroOpSet {
+        self.0.set()
+    }
+
+    fn index(&self) -> usize {
+        self.0.index()
+    }
+
+    fn operands(&self) -> Self::Operands {
+        self.0.operands()
+    }
+}
+
+#[test]
+fn an_exit_is_wanted_even_if_the_micro_op_that_wants_it_first_panics_when_it_is_dropped() {
+    let mut builder = TraceBuilder::new();
+    let out = [1, 2].map(|_| builder.linkable_exit([Return]).unwrap());
+    builder.push_all([Op::from(Guard { out: out[0] })]).unwrap();
+    let ops = [Add { n: 1 }.into(), Guard { out: out[1] }.into()].map(Fragile);
+    let pushing = std::panic::AssertUnwindSafe(|| builder.push_all(ops));
+    assert!(std::panic::catch_unwind(pushing).is_err());
+    builder.push(Return).unwrap();
+    assert!(builder.finish().is_ok());
+}
+
 #[test]
 fn an_error_in_an_elided_trace_leaves_no_trace_either() {
     let options = Options::new().fall_through(FallThrough::Elide);

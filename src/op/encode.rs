@@ -62,7 +62,7 @@ impl Op {
     pub(crate) fn check(self, values: &[u64], handles: &Handles) -> Result<(), Error> {
         for (index, (operand, &value)) in self.operands().iter().zip(values).enumerate() {
             let kind = operand.kind;
-            let foreign = kind.is_handle() && !handles.has(kind as u8, value);
+            let foreign = kind.is_handle() && !handles.has(kind, value);
             if foreign || !self.set.is_in_range(operand, value) {
                 return Err(self.refused(index, value));
             }

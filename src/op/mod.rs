@@ -46,14 +46,17 @@ impl<M: MicroOp> MicroOp for &M {
     const DATA: MicroOpSet = M::DATA;
     const IS_ONE: bool = M::IS_ONE;
 
+    #[inline]
     fn set(&self) -> &'static MicroOpSet {
         M::set(self)
     }
 
+    #[inline]
     fn index(&self) -> usize {
         M::index(self)
     }
 
+    #[inline]
     fn operands(&self) -> Self::Operands {
         M::operands(self)
     }

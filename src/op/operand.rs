@@ -96,17 +96,22 @@ impl fmt::Display for Target {
     }
 }
 
-/// What a [`TraceBuilder`](crate::TraceBuilder) hands out: an index, and a tag that tells one
+/// What a [`TraceBuilder`](crate::TraceBuilder) hands out: an index, the kind of what it counts, and a tag that tells one
 /// builder's handles (and one trace's, between two calls of `clear`) from another's.
 ///
 /// It is the operand's word already, so that operands of all kinds but registers are read alike, and taking apart an
-/// enum of micro-ops needs no branch for each of them.
+/// enum of micro-ops needs no branch for each of them. Its lower half is a number that no other handle of the trace has:
+/// for labels and exits that of their [`Place`](crate::trace::state::Place).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Handle(u64);
 
 impl Handle {
-    pub(crate) const fn new(tag: u32, index: u32) -> Handle {
-        Handle((tag as u64) << 32 | index as u64)
+    /// The bits below the index, which are those of its kind.
+    pub(crate) const KIND_BITS: u32 = 2;
+
+    pub(crate) const fn new(tag: u32, kind: OperandKind, index: u32) -> Handle {
+        let kind = kind as u32 & ((1 << Handle::KIND_BITS) - 1);
+        Handle((tag as u64) << 32 | (index << Handle::KIND_BITS | kind) as u64)
     }
 
     pub(crate) const fn tag(self) -> u32 {
@@ -114,7 +119,7 @@ impl Handle {
     }
 
     pub(crate) const fn index(self) -> u32 {
-        self.0 as u32
+        self.0 as u32 >> Handle::KIND_BITS
     }
 
     pub(crate) const fn raw(self) -> u64 {
@@ -162,21 +167,23 @@ impl Handles {
         self.counts[kind as usize % 4] = count as u32;
     }
 
-    /// The first handle of any kind, as an operand. The others follow it.
+    /// What all handles, as operands, come behind.
     #[inline]
     pub(crate) fn first(&self) -> u64 {
-        self.handle(0).raw()
+        u64::from(self.tag) << 32
     }
 
-    /// The handle with that number.
-    pub(crate) fn handle(&self, index: u32) -> Handle {
-        Handle::new(self.tag, index)
+    /// The handle of that kind and number.
+    pub(crate) fn handle(&self, kind: OperandKind, index: u32) -> Handle {
+        Handle::new(self.tag, kind, index)
     }
 
-    /// Whether `raw` is one of them. `kind` is that of an operand, or of a reference in the same order.
+    /// Whether `raw` is one of them, of an operand's kind.
     #[inline]
-    pub(crate) fn has(&self, kind: u8, raw: u64) -> bool {
-        raw.wrapping_sub(self.handle(0).raw()) < self.counts[usize::from(kind) % 4].into()
+    pub(crate) fn has(&self, kind: OperandKind, raw: u64) -> bool {
+        // Of one of another kind, or of another trace, bits come to the top.
+        let index = raw.wrapping_sub(self.handle(kind, 0).raw());
+        index.rotate_right(Handle::KIND_BITS) < self.counts[kind as usize % 4].into()
     }
 }
 
@@ -275,7 +282,7 @@ pub enum OperandKind {
     MutLiteral,
 }
 
-// `Handles` counts by these numbers, and `Goal` has them too.
+// `Handles` counts by these numbers, and `Goal` and `Place` have them too.
 const _: () = assert!(OperandKind::Call as u8 & 3 == 0 && OperandKind::MutLiteral as u8 & 3 == 3);
 
 impl OperandKind {

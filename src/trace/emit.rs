@@ -67,13 +67,14 @@ impl Part {
     }
 }
 
-/// How many words lie from a branch to its target, if its place is at `offset`, and that is in reach. What has no place is
-/// not: its offset is further than anything reaches.
+/// How many words lie from a branch of the trace with this tag to its target, if its place is at `offset`, and that is
+/// in reach. What has no place is not: its offset is further than anything reaches.
 #[inline]
-pub(super) fn displacement(branch: Note, offset: u32, reach: u32) -> Option<i64> {
-    let words = i64::from(offset) + i64::from(branch.inner()) - i64::from(branch.at);
-    let reach = i64::from(reach);
-    (-reach..reach).contains(&words).then_some(words)
+pub(super) fn displacement(branch: Note, tag: u32, offset: u32, reach: u32) -> Option<i64> {
+    let words = i64::from(offset) + i64::from(branch.inner(tag)) - i64::from(branch.at);
+    // One comparison for both ends: what lies in front of the range is huge without its sign.
+    let from_first = (words + i64::from(reach)) as u64;
+    (from_first < 2 * u64::from(reach)).then_some(words)
 }
 
 impl Op {
@@ -155,11 +156,7 @@ impl TraceBuilder {
     /// Gives the labels that are bound here their place.
     #[inline(never)]
     pub(super) fn place_binds(&mut self, here: u32) {
-        let labels = self.places.labels_mut();
-        for &label in &self.binds {
-            labels[label as usize] = here;
-        }
-        self.binds.clear();
+        self.places.bind(&mut self.binds, here);
         self.watch = self.options.annotate;
     }
 
@@ -168,7 +165,8 @@ impl TraceBuilder {
     pub(super) fn emit_jump(&mut self, place: Place) {
         let at = self.code.len() as u32;
         self.code.push(branch::b(0));
-        self.refer(Note::branch(at, place, 0), Field::Imm26);
+        let branch = Note::branch(at, self.handles.tag(), place, 0);
+        self.refer(branch, Field::Imm26);
     }
 
     /// Copies one part of a micro-op, patches its holes and notes its references. `values` are encoded;
@@ -200,7 +198,8 @@ impl TraceBuilder {
                     Part::Hot => Place::cold(cold_part),
                     Part::Cold => Place::hot(cold_part),
                 };
-                self.refer(Note::branch(at, place, reference.argument), reference.field);
+                let branch = Note::branch(at, self.handles.tag(), place, reference.argument);
+                self.refer(branch, reference.field);
             } else {
                 let value = values[usize::from(reference.argument)];
                 self.note(at, reference, value);
@@ -218,19 +217,14 @@ impl TraceBuilder {
     #[inline(always)]
     pub(super) fn note(&mut self, at: u32, reference: &Reference, value: u64) {
         let index = Handle::from_raw(value).index();
-        let place = match reference.goal {
-            Goal::Call => {
-                return self.notes[CALLS].push(Note::new(at, value));
-            }
+        match reference.goal {
+            Goal::Call => return self.notes[CALLS].push(Note::new(at, value)),
             Goal::Literal => return self.load_constant(at, reference.load, value),
-            Goal::Label => Place::label(index),
-            Goal::Exit => {
-                self.want(index);
-                Place::exit(index)
-            }
+            Goal::Label => {}
+            Goal::Exit => self.want(index),
             _ => return self.load(at, Literal::Mutable(index)),
-        };
-        self.open_branch(Note::branch(at, place, 0), reference.field);
+        }
+        self.open_branch(Note::new(at, value), reference.field);
     }
 
     /// Writes the displacement of a branch, now or, noted, later.
@@ -246,7 +240,7 @@ impl TraceBuilder {
             self.places.offset(branch.place()),
             self.reach[field as usize],
         );
-        let words = displacement(branch, offset, reach);
+        let words = displacement(branch, self.handles.tag(), offset, reach);
         if let Some(words) = words {
             let word = &mut self.code[branch.at as usize];
             *word = field.with_displacement(*word, words);
@@ -334,7 +328,10 @@ impl TraceBuilder {
     /// The place that stands for `place` where several have the same code.
     pub(super) fn representative(&self, place: Place) -> Place {
         match place.kind() {
-            PlaceKind::Exit(index) => Place::exit(self.exits[index].same_as),
+            PlaceKind::Exit => {
+                let exit = self.exits.get(place.index());
+                exit.map_or(place, |exit| Place::exit(exit.same_as))
+            }
             _ => place,
         }
     }
@@ -354,10 +351,10 @@ impl TraceBuilder {
         self.count_place();
         // Its code may be there already.
         let same_as = self.exits[exit as usize].same_as;
-        let offset = match self.places.exits()[same_as as usize] {
+        let offset = match self.places.offset(Place::exit(same_as)) {
             placed if is_placed(placed) => placed,
             _ => UNPLACED,
         };
-        self.places.exits_mut()[exit as usize] = offset;
+        self.places.set(Place::exit(exit), offset);
     }
 }

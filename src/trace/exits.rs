@@ -2,7 +2,7 @@
 
 use super::TraceBuilder;
 use super::push::{resolve, unknown};
-use super::state::{ExitState, Place, UNWANTED};
+use super::state::{ExitState, Place, PlaceKind, UNWANTED};
 use crate::error::Error;
 use crate::op::MicroOp;
 use crate::op::operand::{Exit, Label, OperandKind};
@@ -99,7 +99,8 @@ impl TraceBuilder {
             Ok(()) => Ok(exit),
             Err(error) => {
                 self.exits.truncate(exit.0.index() as usize);
-                self.places.exits_mut().truncate(exit.0.index() as usize);
+                self.places
+                    .truncate(PlaceKind::Exit, exit.0.index() as usize);
                 self.count_exits();
                 Err(error)
             }
@@ -127,10 +128,10 @@ impl TraceBuilder {
                 same_as: index,
                 linkable,
             });
-            self.places.exits_mut().push(UNWANTED);
+            self.places.add(PlaceKind::Exit, UNWANTED);
             self.count_exits();
         }
-        Exit(self.handles.handle(index))
+        Exit(self.handles.handle(OperandKind::Exit, index))
     }
 
     fn count_exits(&mut self) {
@@ -212,10 +213,7 @@ impl TraceBuilder {
 
     fn hash_exit(&self, start: usize, jump: Option<Place>) -> u64 {
         const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mut hash = match jump.map(Place::kind) {
-            Some(super::state::PlaceKind::Label(label)) => label as u64 + 1,
-            _ => 0,
-        };
+        let mut hash = jump.map_or(0, |place| place.key(0));
         let mut mix = |word: u64| {
             hash = (hash ^ word).wrapping_mul(MULTIPLIER);
             hash ^= hash >> 29;

@@ -61,7 +61,7 @@ impl TraceBuilder {
 
     fn place_all(&mut self, labels: &[u32], offset: u32) {
         for &label in labels {
-            self.places.labels_mut()[label as usize] = offset;
+            self.places.set(Place::label(label), offset);
         }
     }
 
@@ -118,7 +118,7 @@ impl TraceBuilder {
     fn emit_cold_part(&mut self, index: u32, values: &[u64]) -> Result<(), Error> {
         let part = self.cold_parts[index as usize];
         self.emit_cold(part.op, Part::Cold, values, index, |builder, at| {
-            builder.places.cold_mut()[index as usize] = at;
+            builder.places.set(Place::cold(index), at);
             part.origin
         })
     }
@@ -128,10 +128,12 @@ impl TraceBuilder {
         if exit.len == 0 {
             return Err(Error::ExitWithoutCode { exit: index });
         }
-        if !is_placed(self.places.exits()[exit.same_as as usize]) {
+        let first = Place::exit(exit.same_as);
+        if !is_placed(self.places.offset(first)) {
             self.emit_exit_code(exit, values)?;
         }
-        self.places.exits_mut()[index as usize] = self.places.exits()[exit.same_as as usize];
+        self.places
+            .set(Place::exit(index), self.places.offset(first));
         Ok(())
     }
 
@@ -140,7 +142,7 @@ impl TraceBuilder {
             let pushed = self.exit_code[number as usize];
             self.emit_cold(pushed, Part::Hot, values, UNPLACED, |builder, at| {
                 if number == exit.start {
-                    builder.places.exits_mut()[exit.same_as as usize] = at;
+                    builder.places.set(Place::exit(exit.same_as), at);
                     if exit.linkable {
                         builder.emit_nop();
                     }
@@ -272,40 +274,60 @@ impl TraceBuilder {
     #[inline(always)]
     fn write_branches(&mut self, field: Field) -> Result<bool, Error> {
         let (first, reach) = (self.due.cursor(field), self.reach[field as usize]);
-        let mut all = true;
+        let tag = self.handles.tag();
         let code = &mut self.code[..];
-        for branch in self.notes[field as usize].get(first..).unwrap_or(&[]) {
+        let mut all = true;
+        for &branch in self.notes[field as usize].get(first..).unwrap_or(&[]) {
             let offset = self.places.offset(branch.place());
-            if let Some(words) = displacement(*branch, offset, reach) {
-                let word = &mut code[branch.at as usize];
-                *word = field.with_displacement(*word, words);
-            } else if !is_placed(offset) {
+            match displacement(branch, tag, offset, reach) {
+                Some(words) => {
+                    let word = &mut code[branch.at as usize];
+                    *word = field.with_displacement(*word, words);
+                }
+                None => all = false,
+            }
+        }
+        if !all {
+            self.check_open(field)?;
+        }
+        Ok(all)
+    }
+
+    /// Whether an island can serve those branches of a class that are not in reach.
+    #[cold]
+    fn check_open(&self, field: Field) -> Result<(), Error> {
+        let (first, reach) = (self.due.cursor(field), self.reach[field as usize]);
+        let tag = self.handles.tag();
+        for &branch in self.notes[field as usize].get(first..).unwrap_or(&[]) {
+            let offset = self.places.offset(branch.place());
+            if !is_placed(offset) {
                 return Err(self.never_placed(branch.place()));
-            } else if field == Field::Imm26 {
-                let target = offset + branch.inner();
+            }
+            if field == Field::Imm26 && displacement(branch, tag, offset, reach).is_none() {
+                let target = offset + branch.inner(tag);
                 return Err(Error::TraceTooLong {
                     distance: u64::from(target.abs_diff(branch.at)) * u64::from(WORD),
                     reach: reach * WORD,
                 });
-            } else {
-                all = false;
             }
         }
-        Ok(all)
+        Ok(())
     }
 
     fn never_placed(&self, place: Place) -> Error {
         match place.kind() {
             // Labels that are bound behind the last micro-op have no place; using one is an error.
-            PlaceKind::Label(label) if self.places.labels().get(label) == Some(&OFF_END) => {
+            PlaceKind::Label if self.places.offset(place) == OFF_END => {
                 let op = self.last_op().map_or("?", Op::name);
                 Error::FallsOffEnd { op }
             }
-            PlaceKind::Label(label) => Error::LabelNeverBound {
-                label: label as u32,
+            PlaceKind::Label => Error::LabelNeverBound {
+                label: place.index() as u32,
             },
-            PlaceKind::Exit(exit) => Error::ExitWithoutCode { exit: exit as u32 },
-            PlaceKind::Cold(_) | PlaceKind::Hot(_) => Error::Empty,
+            PlaceKind::Exit => Error::ExitWithoutCode {
+                exit: place.index() as u32,
+            },
+            PlaceKind::Cold | PlaceKind::Hot => Error::Empty,
         }
     }
 
@@ -388,14 +410,14 @@ impl TraceBuilder {
         // The next micro-op is pushed the general way, which finds its end anew.
         self.quick_end = [0; 4];
         self.cold_parts.truncate(mark.cold_parts);
-        self.places.hot_mut().truncate(mark.cold_parts);
-        self.places.cold_mut().truncate(mark.cold_parts);
-        self.places.cold_mut().fill(UNPLACED);
+        self.places.truncate(PlaceKind::Hot, mark.cold_parts);
+        self.places.truncate(PlaceKind::Cold, mark.cold_parts);
+        self.places.fill(PlaceKind::Cold, UNPLACED);
         self.queue.truncate(mark.queue);
-        self.places.exits_mut().fill(UNWANTED);
+        self.places.fill(PlaceKind::Exit, UNWANTED);
         for item in &self.queue {
             if let ColdItem::Exit(exit) = *item {
-                self.places.exits_mut()[exit as usize] = UNPLACED;
+                self.places.set(Place::exit(exit), UNPLACED);
             }
         }
         self.islands.truncate(mark.islands);

@@ -3,7 +3,7 @@
 use super::emit::{Pieces, displacement};
 use super::options::FallThrough;
 use super::push::BLOCKED;
-use super::state::{Island, Literal, Mutable, Note, Open, UNPLACED};
+use super::state::{Island, Literal, Mutable, Note, Open, PlaceKind, UNMADE, UNPLACED};
 use super::{Due, TraceBuilder};
 use crate::asm::branch::{self, Field};
 use crate::asm::{NOP, UDF, WORD};
@@ -53,7 +53,7 @@ impl TraceBuilder {
     pub(super) fn pending(&self) -> u32 {
         let [tests, conditionals] = [Field::Imm14, Field::Imm19]
             .map(|field| self.notes[field as usize].cursor() - self.due.cursor(field));
-        let places = self.places.labels().len() + self.other_places as usize;
+        let places = self.places.count(PlaceKind::Label) + self.other_places as usize;
         let veneers = (tests + conditionals).min(places);
         (veneers + 2 * (self.loads.cursor() - self.due.loads)) as u32
     }
@@ -194,27 +194,38 @@ impl TraceBuilder {
     fn serve_branches(&mut self, field: Field, first: u32, horizon: u32) {
         let reach = self.reach[field as usize];
         let last = horizon.saturating_add(reach / 2);
+        let tag = self.handles.tag();
         let mut next = self.due.cursor(field);
-        while let Some(&branch) = self.notes[field as usize].get(next) {
-            if branch.at + reach > last {
-                break;
-            }
-            next += 1;
-            let (place, inner) = (branch.place(), branch.inner());
-            let words = match displacement(branch, self.places.offset(place), reach) {
-                Some(words) => words,
-                None => {
-                    let known = self.veneers_of.offset(place);
-                    // Most of the time there is one already.
-                    let veneer = match (first..UNPLACED).contains(&known) && inner == 0 {
-                        true => known,
-                        false => self.veneer(branch, first),
-                    };
-                    i64::from(veneer) - i64::from(branch.at)
+        loop {
+            let mut without = None;
+            let code = &mut self.code[..];
+            for &branch in self.notes[field as usize].get(next..).unwrap_or(&[]) {
+                if branch.at + reach > last {
+                    break;
                 }
+                let place = branch.place();
+                let placed = displacement(branch, tag, self.places.offset(place), reach);
+                let words = placed.or_else(|| {
+                    // Most of the time there is a veneer already.
+                    let known = self.veneers_of.offset(place);
+                    let is_there = (first..UNMADE).contains(&known) && branch.inner(tag) == 0;
+                    is_there.then(|| i64::from(known) - i64::from(branch.at))
+                });
+                let Some(words) = words else {
+                    without = Some(branch);
+                    break;
+                };
+                let word = &mut code[branch.at as usize];
+                *word = field.with_displacement(*word, words);
+                next += 1;
+            }
+            let Some(branch) = without else {
+                break;
             };
+            let words = i64::from(self.veneer(branch, first)) - i64::from(branch.at);
             let word = &mut self.code[branch.at as usize];
             *word = field.with_displacement(*word, words);
+            next += 1;
         }
         self.due.pass(field, next);
     }
@@ -223,12 +234,13 @@ impl TraceBuilder {
     #[inline(never)]
     fn veneer(&mut self, branch: Note, first: u32) -> u32 {
         let place = self.representative(branch.place());
-        let veneer = first + self.veneers.intern(place.key(branch.inner()));
+        let inner = branch.inner(self.handles.tag());
+        let veneer = first + self.veneers.intern(place.key(inner));
         if veneer == self.code.cursor() as u32 {
             self.code.push(branch::b(0));
             self.refer(branch.moved(veneer, place), Field::Imm26);
         }
-        if branch.inner() == 0 {
+        if inner == 0 {
             self.veneers_of.set(branch.place(), veneer);
         }
         veneer

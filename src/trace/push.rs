@@ -7,10 +7,8 @@
 //! of the loops over the tables remain a few stores of constants, a comparison for each operand and a shift for each
 //! hole.
 //!
-//! **The processor**, where the enum of a block is pushed, and it cannot foresee it. So
-//! [`push_by_row`](TraceBuilder::push_by_row) has next to no branch that depends on which one it is: only where there are
-//! more than a few holes, or registers among the operands. It works on [rows](super::row) and does the same with each;
-//! what a micro-op does not have, it does to no effect: a hole without bits, a note that the cursor does not pass.
+//! **The processor**, where enums of a block are pushed, and it cannot foresee it. So they are pushed by their
+//! [rows](super::row), in a [run](super::run): several at once, or a run of [one](TraceBuilder::push_by_row).
 //!
 //! Both write behind the ends first and move them last, so that a value which does not fit leaves nothing behind.
 //! Whatever they are not sure of they leave to [`push_slowly`](TraceBuilder::push_slowly), which finds out what is wrong,
@@ -25,9 +23,9 @@
 
 use super::emit::Part;
 use super::island::BEFORE;
-use super::row::{self, Bits, Row};
+use super::run::{Run, Step};
 use super::state::{
-    ColdItem, ColdPart, HERE, Note, Open, Origin, Place, Pushed, Record, UNPLACED, UNWANTED,
+    ColdItem, ColdPart, HERE, Note, Open, Origin, Place, PlaceKind, Pushed, Record, UNPLACED,
 };
 use super::{MAX_LEN, TraceBuilder};
 use crate::asm::branch::Field;
@@ -35,7 +33,7 @@ use crate::asm::{NOP, WORD};
 use crate::error::Error;
 use crate::op::MicroOp;
 use crate::op::encode::Op;
-use crate::op::operand::{Handle, PLATFORM_REGISTER};
+use crate::op::operand::Handle;
 use crate::op::template::{Goal, MOST_PLAIN_WORDS, MicroOpSet, Properties, Reference};
 
 /// A gap that says that more comes in front of the next micro-op, or that there is none.
@@ -50,7 +48,7 @@ const ISLAND: u32 = 2;
 const KEPT: usize = u8::MAX as usize * (Field::Imm19.reach() / WORD / 3) as usize;
 
 /// What a micro-op that is pushed a quick way writes at most, with its slot: a power of two.
-const ROOM: usize = MOST_PLAIN_WORDS + 1;
+pub(super) const ROOM: usize = MOST_PLAIN_WORDS + 1;
 
 impl TraceBuilder {
     /// Pushes a micro-op that the compiler knows.
@@ -75,8 +73,14 @@ impl TraceBuilder {
         if self.push_by_row(set, index, &mut values) {
             return Ok(());
         }
-        let mut encoded = op.operands();
-        self.push_without_row(set, index, values.as_mut(), encoded.as_mut())
+        self.push_left(op)
+    }
+
+    /// Pushes a micro-op that its row was not enough for.
+    #[inline]
+    pub(super) fn push_left<M: MicroOp>(&mut self, op: &M) -> Result<(), Error> {
+        let (mut values, mut encoded) = (op.operands(), op.operands());
+        self.push_without_row(op.set(), op.index(), values.as_mut(), encoded.as_mut())
     }
 
     /// Pushes a micro-op that has no row, or not yet, or of which something stands in the way: the way of those that the
@@ -97,7 +101,7 @@ impl TraceBuilder {
         if !self.rows.has_made(set, index)
             && let Some(number) = self.sets.number(set)
         {
-            self.rows.prepare(op, number);
+            self.rows.prepare(op, number, self.slot);
         }
         self.notes.iter_mut().for_each(|notes| notes.reserve(1));
         Ok(())
@@ -134,7 +138,7 @@ impl TraceBuilder {
             return false;
         }
         for (operand, &value) in operands.iter().zip(values) {
-            let is_known = !operand.kind.is_handle() || self.handles.has(operand.kind as u8, value);
+            let is_known = !operand.kind.is_handle() || self.handles.has(operand.kind, value);
             if !(is_known && data.is_in_range(operand, value)) {
                 return false;
             }
@@ -195,7 +199,8 @@ impl TraceBuilder {
             let (at, argument) = (start as u32 + u32::from(reference.word), reference.argument);
             if reference.goal == Goal::OtherPart {
                 self.other_places += 1;
-                let part = Note::branch(at, Place::cold(cold_part), argument);
+                let tag = self.handles.tag();
+                let part = Note::branch(at, tag, Place::cold(cold_part), argument);
                 self.open_branch(part, reference.field);
             } else {
                 self.note(at, reference, values[usize::from(argument)]);
@@ -213,55 +218,33 @@ impl TraceBuilder {
         index: usize,
         values: &mut V,
     ) -> bool {
-        let values = &*values.as_mut();
         if !std::ptr::eq(set, self.rows.set) {
             return false;
         }
-        let Some(row) = self.rows.rows.get(index) else {
-            return false;
+        let values = &*values.as_mut();
+        let mut run = Run::new(self);
+        let start = run.at();
+        let step = run.step(index, values);
+        drop(run);
+        let first = match step {
+            Step::Left => return false,
+            Step::Pushed => None,
+            Step::Wants(exit) => Some(exit),
         };
-        let start = self.code.cursor() + self.gap as usize;
-        let kind = usize::from(row.kind) % self.notes.len();
-        if start + row.len as usize > self.quick_end[kind] as usize || !row.fits(values) {
-            return false;
-        }
-        let room = self.code.items_mut().get_mut(start..);
-        let Some(code) = room.and_then(<[u32]>::first_chunk_mut::<ROOM>) else {
-            return false;
-        };
-        if let Some(words) = code.first_chunk_mut::<{ row::WORDS }>() {
-            *words = row.words;
-        }
-        code[row.len as usize % ROOM] = NOP;
-        row.fill(values, code);
-        let Some((to, offset)) = self.target(row, values) else {
-            return false;
-        };
-        let notes = &mut self.notes[kind];
-        let Some(note) = notes.next_mut() else {
-            return false;
-        };
-        *note = Note::new(start as u32 + u32::from(row.at), to);
-
-        notes.advance(row.notes.into());
-        let (len, goes_on) = (row.len, row.goes_on.into());
-        self.pass(start as u32, len, goes_on);
-        self.last = (set, index);
-        if self.watch | (offset == UNWANTED) {
-            let first = (offset == UNWANTED).then_some(to as u32 & Place::INDEX);
-            return self.follow_up(start as u32, first, values);
+        if self.options.annotate | first.is_some() {
+            return self.follow_up(start, first, values);
         }
         true
     }
 
     /// What is left to do now and then after a micro-op was pushed by its row: its exit is wanted for the `first` time, or
-    /// it is [watched](TraceBuilder::watched). With this call that way ends, and need keep nothing beyond it.
+    /// it is annotated. With this call that way ends, and need keep nothing beyond it.
     #[inline(never)]
     fn follow_up(&mut self, at: u32, first: Option<u32>, values: &[u64]) -> bool {
         if let Some(exit) = first {
             self.want_first(exit);
         }
-        if self.watch {
+        if self.options.annotate {
             self.watched(at, values, None);
         }
         true
@@ -299,20 +282,6 @@ impl TraceBuilder {
         };
         self.gap = goes_on & self.slot;
         self.op_count += 1;
-    }
-
-    /// What a micro-op refers to, as it is noted, and where that lies. `None` if a handle is none of this builder's.
-    #[inline(always)]
-    fn target(&self, row: &Row, values: &[u64]) -> Option<(u64, u32)> {
-        if values.is_empty() {
-            return Some((0, 0));
-        }
-        let value = *values.get(usize::from(row.operand))?;
-        let handles = i64::from(row.handles) as u64;
-        let handle = value.wrapping_sub(self.handles.first() & handles);
-        let index = usize::try_from(handle & handles).ok()?;
-        let offset = self.places.of_kind(row.goal.into(), index)?;
-        Some((handle | u64::from(row.goal) << Place::SHIFT, offset))
     }
 
     /// Places the labels in front of the last micro-op, which was pushed a quick way to `at`, and remembers the micro-op if
@@ -459,8 +428,8 @@ impl TraceBuilder {
     pub(super) fn note_cold_part(&mut self, op: Pushed, hot: u32, origin: Origin) -> u32 {
         let index = self.cold_parts.len() as u32;
         self.cold_parts.push(ColdPart { op, origin });
-        self.places.cold_mut().push(UNPLACED);
-        self.places.hot_mut().push(hot);
+        self.places.add(PlaceKind::Cold, UNPLACED);
+        self.places.add(PlaceKind::Hot, hot);
         self.queue.push(ColdItem::Part(index));
         index
     }
@@ -488,54 +457,6 @@ impl TraceBuilder {
             index: op.index,
             values: self.values.len() as u32,
         })
-    }
-}
-
-impl Row {
-    /// Whether the values are in their operands' ranges.
-    #[inline(always)]
-    fn fits(&self, values: &[u64]) -> bool {
-        let mut fits = true;
-        for ((&min, &span), &value) in self.mins.iter().zip(&self.spans).zip(values) {
-            fits &= value.wrapping_sub(min) <= span;
-        }
-        fits && (self.registers == 0 || !self.names_platform_register(values))
-    }
-
-    #[inline(always)]
-    fn names_platform_register(&self, values: &[u64]) -> bool {
-        let mut found = 0;
-        for (index, &value) in values.iter().take(row::OPERANDS).enumerate() {
-            found |= u8::from(value == PLATFORM_REGISTER) << index;
-        }
-        found & self.registers != 0
-    }
-
-    /// Puts the values into their holes.
-    #[inline(always)]
-    fn fill(&self, values: &[u64], code: &mut [u32; ROOM]) {
-        let [a, b, c, d, e, f, g, h] = &self.holes;
-        a.fill(values, code);
-        if self.hole_count > 1 {
-            b.fill(values, code);
-            c.fill(values, code);
-            d.fill(values, code);
-        }
-        if self.hole_count > 4 {
-            e.fill(values, code);
-            f.fill(values, code);
-            g.fill(values, code);
-            h.fill(values, code);
-        }
-    }
-}
-
-impl Bits {
-    #[inline(always)]
-    fn fill(&self, values: &[u64], code: &mut [u32; ROOM]) {
-        if let Some(&value) = values.get(usize::from(self.operand)) {
-            code[usize::from(self.word) % ROOM] ^= self.of(value);
-        }
     }
 }
 

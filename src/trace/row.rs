@@ -4,14 +4,20 @@
 //! half a dozen tables. A builder unfolds it into a row when the micro-op is pushed for the first time. One that does not
 //! fit a row is pushed over the tables each time.
 
+use std::ops::AddAssign;
+
 use super::state::CALLS;
+use crate::asm::NOP;
+use crate::asm::branch::Field;
 use crate::op::encode::Op;
 use crate::op::operand::OperandKind;
 use crate::op::template::{Goal, Hole, Map, MicroOpSet, NO_CLOSING, Reference};
 
-/// The words that a row has room for. They are all copied, whatever the micro-op has: what is too many is overwritten
-/// by what follows.
-pub(super) const WORDS: usize = 8;
+/// The words that a row has room for, with the slot behind them.
+pub(super) const WORDS: usize = 2 * HALF;
+
+/// Half of the words or all are copied, whatever the micro-op has: what is too many is overwritten by what follows.
+const HALF: usize = 8;
 
 /// The holes that a row has room for.
 const HOLES: usize = 8;
@@ -54,66 +60,145 @@ impl Bits {
     }
 }
 
-/// A micro-op as it is pushed by its row.
+bitflags::bitflags! {
+    /// What is not done for every row.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(super) struct Extra: u8 {
+        /// With its slot it takes more than half of a row's words.
+        const LONG = 1;
+        /// It has more than one hole, or one that is not the first operand's.
+        const HOLES = 1 << 1;
+        /// It has more than four holes.
+        const MANY_HOLES = 1 << 2;
+        /// There are registers among its operands, or others than the first that have a range.
+        const OPERANDS = 1 << 3;
+        /// It branches by `tbz` or `tbnz`.
+        const TESTS = 1 << 4;
+        /// It is not to be used: the micro-op has none.
+        const UNUSABLE = 1 << 5;
+        /// It has not been made.
+        const UNMADE = 1 << 6;
+    }
+}
+
+/// What an operand's value may be: its lowest, and how far above that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Range {
+    min: u64,
+    span: u64,
+}
+
+impl Range {
+    const ALL: Range = Range {
+        min: 0,
+        span: u64::MAX,
+    };
+
+    #[inline(always)]
+    pub(super) fn has(&self, value: u64) -> bool {
+        value.wrapping_sub(self.min) <= self.span
+    }
+}
+
+/// Words, those of them that are in slots, and micro-ops: 32, 16 and 16 bits, so that one addition counts all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sums(u64);
+
+impl Sums {
+    pub(super) const fn new(words: u32, slots: u32, micro_ops: u16) -> Sums {
+        Sums(words as u64 | (slots as u64) << 32 | (micro_ops as u64) << 48)
+    }
+
+    #[inline(always)]
+    pub(super) fn words(self) -> u32 {
+        self.0 as u32
+    }
+
+    #[inline(always)]
+    pub(super) fn slots(self) -> u32 {
+        ((self.0 >> 32) as u16).into()
+    }
+
+    #[inline(always)]
+    pub(super) fn micro_ops(self) -> u32 {
+        ((self.0 >> 48) as u16).into()
+    }
+}
+
+impl AddAssign for Sums {
+    #[inline(always)]
+    fn add_assign(&mut self, more: Sums) {
+        // None of them reaches into the next: a run is no longer than they can count.
+        self.0 = self.0.wrapping_add(more.0);
+    }
+}
+
+/// A micro-op as it is pushed by its row. What all take comes first: two lines of the cache.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct Row {
-    pub(super) words: [u32; WORDS],
-    pub(super) holes: [Bits; HOLES],
-    /// For each operand its lowest value, and how far above that it may be. Handles are not looked at here.
-    pub(super) mins: [u64; OPERANDS],
-    pub(super) spans: [u64; OPERANDS],
-    /// The words; in a row that is not to be used, more than a trace has.
-    pub(super) len: u32,
-    pub(super) hole_count: u8,
-    /// A bit for each operand that is a general-purpose register.
-    pub(super) registers: u8,
-    /// Whether it goes on to the next one: 1 or 0.
-    pub(super) goes_on: u8,
+    /// The micro-op's words, and the NOP that may become its slot: the first of them.
+    pub(super) words: [u32; HALF],
+    /// What it adds to a run's sums: its words with those of its slot, the latter, and itself.
+    pub(super) step: Sums,
+    /// What it refers to is named by a handle if these are ones.
+    pub(super) handles: u64,
+    /// The range of the first operand. Handles are not looked at here.
+    pub(super) range: Range,
+    /// The first hole, if it is of the first operand.
+    pub(super) hole: Bits,
+    /// Its number in its set.
+    pub(super) index: u16,
+    pub(super) extra: Extra,
+    pub(super) goes_on: bool,
+    /// How many operands it has.
+    pub(super) operands: u8,
 
     // What the micro-op refers to, if it does.
     /// Where, in words.
     pub(super) at: u8,
     pub(super) operand: u8,
-    /// The [`Goal`]; that of a call if there is none.
-    pub(super) goal: u8,
-    /// All ones if it is named by a handle.
-    pub(super) handles: i8,
     /// Which notes are kept of it.
     pub(super) kind: u8,
     /// Whether there is one: how many notes it takes.
     pub(super) notes: u8,
+
+    /// A bit for each operand that is a general-purpose register.
+    pub(super) registers: u8,
+    /// The other words.
+    pub(super) more_words: [u32; HALF],
+    /// The other holes.
+    pub(super) more_holes: [Bits; HOLES - 1],
+    /// The ranges of the other operands.
+    pub(super) more_ranges: [Range; OPERANDS - 1],
 }
 
-const _: () = assert!(size_of::<Row>() == 192);
-
-/// The length in a row that is not to be used.
-const UNUSABLE: u32 = super::push::BLOCKED;
-
-/// The length in a row that has not been made.
-const UNMADE: u32 = UNUSABLE + 1;
+const _: () = assert!(size_of::<Row>() == 256);
 
 impl Row {
     /// A row that is not to be used.
-    const NONE: Row = Row {
-        words: [0; WORDS],
-        holes: [Bits::NONE; HOLES],
-        mins: [0; OPERANDS],
-        spans: [u64::MAX; OPERANDS],
-        len: UNUSABLE,
-        hole_count: 0,
-        registers: 0,
-        goes_on: 0,
+    pub(super) const NONE: Row = Row {
+        words: [NOP; HALF],
+        step: Sums::new(0, 0, 0),
+        handles: 0,
+        range: Range::ALL,
+        hole: Bits::NONE,
+        index: 0,
+        extra: Extra::UNUSABLE,
+        goes_on: false,
+        operands: 0,
         at: 0,
         operand: 0,
-        goal: Goal::Call as u8,
-        handles: 0,
         kind: CALLS as u8,
         notes: 0,
+        registers: 0,
+        more_words: [NOP; HALF],
+        more_holes: [Bits::NONE; HOLES - 1],
+        more_ranges: [Range::ALL; OPERANDS - 1],
     };
 
-    /// The row of a micro-op, if it fits.
-    fn new(op: Op) -> Option<Row> {
+    /// The row of a micro-op whose slot has so many words, if it fits.
+    fn new(op: Op, slot: u32) -> Option<Row> {
         let template = op.template;
         let (holes, references) = op.set.notes(template)?;
         let words = op.set.words.get(template.words as usize..)?;
@@ -123,13 +208,13 @@ impl Row {
         let fits = plain
             && template.closing == NO_CLOSING
             && !words.is_empty()
-            && words.len() <= WORDS
-            && holes.len() <= HOLES
+            && words.len() < WORDS
             && op.operand_count() <= OPERANDS;
         let mut row = Row {
-            len: template.hot_words.into(),
-            hole_count: template.hot_holes,
-            goes_on: op.goes_on().into(),
+            index: op.index,
+            extra: Extra::empty(),
+            goes_on: op.goes_on(),
+            operands: u8::try_from(op.operand_count()).ok()?,
             ..Row::NONE
         };
         match references {
@@ -138,35 +223,75 @@ impl Row {
             [reference] => row.refer(reference)?,
             _ => return None,
         }
-        row.words[..words.len()].copy_from_slice(words);
-        for (bits, hole) in row.holes.iter_mut().zip(holes) {
-            *bits = Bits::new(hole)?;
+        let slot = if row.goes_on { slot } else { 0 };
+        row.step = Sums::new(words.len() as u32 + slot, slot, 1);
+        for (to, &word) in row.words.iter_mut().chain(&mut row.more_words).zip(words) {
+            *to = word;
         }
+        row.extra.set(Extra::LONG, words.len() >= HALF);
+        row.take_holes(holes)?;
         for (index, operand) in op.operands().iter().enumerate() {
             let range = op.set.ranges.get(usize::from(operand.range))?;
             // A handle is looked at where the reference leads to.
             if operand.kind.is_handle() {
                 (row.notes == 1 && usize::from(row.operand) == index).then_some(())?;
             } else {
-                (row.mins[index], row.spans[index]) = (range.min, range.span);
+                let range = Range {
+                    min: range.min,
+                    span: range.span,
+                };
+                let is_register = operand.kind == OperandKind::Reg;
+                row.registers |= u8::from(is_register) << index;
+                let is_looked_at = match index.checked_sub(1) {
+                    None => {
+                        row.range = range;
+                        is_register
+                    }
+                    Some(other) => {
+                        row.more_ranges[other] = range;
+                        is_register || range != Range::ALL
+                    }
+                };
+                if is_looked_at {
+                    row.extra.insert(Extra::OPERANDS);
+                }
             }
-            row.registers |= u8::from(operand.kind == OperandKind::Reg) << index;
         }
         Some(row)
+    }
+
+    /// Unfolds the holes.
+    fn take_holes(&mut self, holes: &[Hole]) -> Option<()> {
+        let (first, others) = match holes {
+            [first, others @ ..] if first.operand == 0 => (Some(first), others),
+            _ => (None, holes),
+        };
+        if let Some(first) = first {
+            self.hole = Bits::new(first)?;
+        }
+        let room = self.more_holes.get_mut(..others.len())?;
+        for (bits, hole) in room.iter_mut().zip(others) {
+            *bits = Bits::new(hole)?;
+        }
+        self.extra.set(Extra::HOLES, !others.is_empty());
+        self.extra.set(Extra::MANY_HOLES, others.len() > 3);
+        Some(())
     }
 
     /// Notes what it refers to.
     fn refer(&mut self, reference: &Reference) -> Option<()> {
         self.at = u8::try_from(reference.word).ok()?;
         self.operand = u8::try_from(reference.argument).ok()?;
-        (self.goal, self.notes) = (reference.goal as u8, 1);
+        self.notes = 1;
         match reference.goal {
             Goal::Call => {}
             Goal::Label | Goal::Exit => {
-                (self.kind, self.handles) = (reference.field as u8, -1);
+                (self.kind, self.handles) = (reference.field as u8, u64::MAX);
             }
             _ => return None,
         }
+        let tests = self.handles != 0 && reference.field == Field::Imm14;
+        self.extra.set(Extra::TESTS, tests);
         Some(())
     }
 }
@@ -196,12 +321,14 @@ impl Default for Rows {
 impl Rows {
     /// Whether the row of a micro-op has been made, be it as one that is not to be used, and is found quickly.
     pub(super) fn has_made(&self, set: &'static MicroOpSet, index: usize) -> bool {
-        let row = self.rows.get(index).filter(|row| row.len != UNMADE);
-        std::ptr::eq(self.set, set) && row.is_some()
+        let row = self.rows.get(index);
+        let made = row.is_some_and(|row| !row.extra.contains(Extra::UNMADE));
+        std::ptr::eq(self.set, set) && made
     }
 
-    /// Makes the row of a micro-op, if it is not made, and finds those of its set quickly from now on.
-    pub(super) fn prepare(&mut self, op: Op, number: u16) {
+    /// Makes the row of a micro-op whose slot has so many words, if it is not made, and finds those of its set quickly
+    /// from now on.
+    pub(super) fn prepare(&mut self, op: Op, number: u16, slot: u32) {
         if !std::ptr::eq(self.set, op.set) {
             let most = usize::from(self.number.max(number));
             if self.others.len() <= most {
@@ -213,14 +340,14 @@ impl Rows {
         }
         if self.rows.is_empty() {
             let unmade = Row {
-                len: UNMADE,
+                extra: Extra::UNUSABLE.union(Extra::UNMADE),
                 ..Row::NONE
             };
             self.rows.resize(op.set.len(), unmade);
         }
         let row = &mut self.rows[usize::from(op.index)];
-        if row.len == UNMADE {
-            *row = Row::new(op).unwrap_or(Row::NONE);
+        if row.extra.contains(Extra::UNMADE) {
+            *row = Row::new(op, slot).unwrap_or(Row::NONE);
         }
     }
 

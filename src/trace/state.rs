@@ -1,47 +1,52 @@
 //! What a builder remembers of the trace it is building.
 
 use crate::op::encode::Op;
+use crate::op::operand::{Handle, OperandKind};
 use crate::op::template::MicroOpSet;
 
-/// A place that code can lead to: a label, an exit, the cold part of a micro-op, or the hot part that
-/// a cold one belongs to. The kinds of the first two are numbered like [`Goal`](crate::op::template::Goal)s.
+/// A place that code can lead to: its number among those of its kind, and its kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place(u32);
 
-/// A [`Place`], taken apart.
+/// The kinds of places. Labels and exits have the number of their [`OperandKind`]: a [`Handle`] of one is its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PlaceKind {
-    Label(usize),
-    Exit(usize),
-    Cold(usize),
-    Hot(usize),
+    /// The cold part of a micro-op.
+    Cold,
+    Label = OperandKind::Label as isize & 3,
+    Exit = OperandKind::Exit as isize & 3,
+    /// The hot part that a cold one belongs to.
+    Hot,
+}
+
+impl PlaceKind {
+    const COUNT: usize = 1 << Handle::KIND_BITS;
 }
 
 impl Place {
-    pub(super) const SHIFT: u32 = 29;
-
     /// How many places of one kind there can be.
-    pub(crate) const LIMIT: usize = 1 << Place::SHIFT;
+    pub(crate) const LIMIT: usize = 1 << 29;
 
-    /// The bits that are its number among those of its kind.
-    pub(super) const INDEX: u32 = Place::LIMIT as u32 - 1;
+    fn new(kind: PlaceKind, index: u32) -> Place {
+        Place(index << Handle::KIND_BITS | kind as u32)
+    }
 
     pub(crate) fn label(index: u32) -> Place {
-        Place(1 << Place::SHIFT | index)
+        Place::new(PlaceKind::Label, index)
     }
 
     pub(crate) fn exit(index: u32) -> Place {
-        Place(2 << Place::SHIFT | index)
+        Place::new(PlaceKind::Exit, index)
     }
 
     /// A cold part, by its number.
     pub(crate) fn cold(index: u32) -> Place {
-        Place(3 << Place::SHIFT | index)
+        Place::new(PlaceKind::Cold, index)
     }
 
     /// The hot part that belongs to the cold part of that number.
     pub(crate) fn hot(index: u32) -> Place {
-        Place(4 << Place::SHIFT | index)
+        Place::new(PlaceKind::Hot, index)
     }
 
     /// The place so many words behind it, as a number of its own.
@@ -49,17 +54,21 @@ impl Place {
         u64::from(self.0) << 32 | u64::from(inner)
     }
 
-    fn index(self) -> usize {
-        (self.0 & Place::INDEX) as usize
+    /// The place of that number.
+    pub(crate) fn from_number(number: u64) -> Place {
+        Place(number as u32)
+    }
+
+    pub(crate) fn index(self) -> usize {
+        (self.0 >> Handle::KIND_BITS) as usize
     }
 
     pub(crate) fn kind(self) -> PlaceKind {
-        let index = self.index();
-        match self.0 >> Place::SHIFT {
-            0 | 1 => PlaceKind::Label(index),
-            2 => PlaceKind::Exit(index),
-            3 => PlaceKind::Cold(index),
-            _ => PlaceKind::Hot(index),
+        match self.0 as usize % PlaceKind::COUNT {
+            0 => PlaceKind::Cold,
+            1 => PlaceKind::Label,
+            2 => PlaceKind::Exit,
+            _ => PlaceKind::Hot,
         }
     }
 }
@@ -78,82 +87,117 @@ pub(crate) const OFF_END: u32 = u32::MAX - 2;
 /// The offset of an exit that nothing leads to so far: it will have none.
 pub(crate) const UNWANTED: u32 = u32::MAX - 3;
 
+/// The offset of what is no place: nobody has made one of that number.
+pub(crate) const UNMADE: u32 = u32::MAX - 4;
+
 /// Whether an offset is a place in the code, and none of the above.
 pub(crate) const fn is_placed(offset: u32) -> bool {
-    offset < UNWANTED
+    offset < UNMADE
 }
 
-/// Where the places of a trace lie, in words, by their kinds: labels, exits, cold parts, and the hot parts that belong
-/// to those. The first kind has one place, which nothing leads to: whatever is pushed looks a place up, and
-/// a call, which has none, looks there.
+/// Where the places of a trace lie, in words.
 #[derive(Debug)]
-pub(crate) struct Places([Vec<u32>; 5]);
+pub(crate) struct Places {
+    /// By the places' numbers: those of the four kinds in turn.
+    offsets: Vec<u32>,
+    counts: [usize; PlaceKind::COUNT],
+}
 
 impl Default for Places {
     fn default() -> Self {
-        Places([vec![0], Vec::new(), Vec::new(), Vec::new(), Vec::new()])
+        let mut places = Places {
+            offsets: Vec::new(),
+            counts: [0; PlaceKind::COUNT],
+        };
+        places.clear();
+        places
     }
 }
 
 impl Places {
+    /// Forgets all. The place of number 0 has an offset nevertheless: whatever is pushed looks a place up, and a
+    /// call, which leads to none, looks there.
     pub(crate) fn clear(&mut self) {
-        self.0.iter_mut().skip(1).for_each(Vec::clear);
+        self.counts = [0; PlaceKind::COUNT];
+        self.offsets.clear();
+        self.offsets.resize(PlaceKind::COUNT, UNMADE);
+        self.offsets[0] = UNPLACED;
     }
 
     #[inline]
     pub(crate) fn offset(&self, place: Place) -> u32 {
         // What was not made has no place: a micro-op of somebody's own making may name it.
-        let offset = self.of_kind((place.0 >> Place::SHIFT) as usize, place.index());
-        offset.unwrap_or(UNPLACED)
+        self.get(place.0.into()).unwrap_or(UNPLACED)
     }
 
-    /// The offset of a place, if there is one of that kind and number.
+    /// The offset of the place of that number.
     #[inline(always)]
-    pub(crate) fn of_kind(&self, kind: usize, index: usize) -> Option<u32> {
-        self.0.get(kind)?.get(index).copied()
+    pub(crate) fn get(&self, number: u64) -> Option<u32> {
+        self.offsets.get(usize::try_from(number).ok()?).copied()
     }
 
-    /// Makes room for the labels and exits of `other`.
-    pub(crate) fn resize_like(&mut self, other: &Places) {
-        self.labels_mut().resize(other.labels().len(), UNPLACED);
-        self.exits_mut().resize(other.exits().len(), UNPLACED);
+    /// The offsets of all places of a kind.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn offsets(&self, kind: PlaceKind) -> impl Iterator<Item = u32> {
+        let offsets = self.offsets.iter().skip(kind as usize);
+        let offsets = offsets.step_by(PlaceKind::COUNT).copied();
+        offsets.take(self.count(kind))
     }
 
-    /// Moves a label or an exit for which there is room.
-    pub(crate) fn set(&mut self, place: Place, offset: u32) {
-        let offsets = &mut self.0[(place.0 >> Place::SHIFT) as usize];
-        if let Some(known) = offsets.get_mut(place.index()) {
+    pub(crate) fn count(&self, kind: PlaceKind) -> usize {
+        self.counts[kind as usize]
+    }
+
+    /// Adds a place.
+    #[inline]
+    pub(crate) fn add(&mut self, kind: PlaceKind, offset: u32) {
+        let at = self.counts[kind as usize] * PlaceKind::COUNT;
+        self.counts[kind as usize] += 1;
+        // There are as many as of the kind that most are of.
+        if at >= self.offsets.len() {
+            self.offsets.extend([UNMADE; PlaceKind::COUNT]);
+        }
+        if let Some(known) = self.offsets.get_mut(at + kind as usize) {
             *known = offset;
         }
     }
 
-    pub(crate) fn labels(&self) -> &[u32] {
-        &self.0[1]
+    /// Makes room for the places of `other`.
+    pub(crate) fn resize_like(&mut self, other: &Places) {
+        self.offsets.resize(other.offsets.len(), UNPLACED);
     }
 
-    pub(crate) fn labels_mut(&mut self) -> &mut Vec<u32> {
-        &mut self.0[1]
+    /// Moves a place for which there is room.
+    pub(crate) fn set(&mut self, place: Place, offset: u32) {
+        if let Some(known) = self.offsets.get_mut(place.0 as usize) {
+            *known = offset;
+        }
     }
 
-    pub(crate) fn exits(&self) -> &[u32] {
-        &self.0[2]
+    /// Moves labels that were bound to the same place, all of them.
+    #[inline(never)]
+    pub(crate) fn bind(&mut self, labels: &mut Vec<u32>, offset: u32) {
+        for label in labels.drain(..) {
+            self.set(Place::label(label), offset);
+        }
     }
 
-    pub(crate) fn exits_mut(&mut self) -> &mut Vec<u32> {
-        &mut self.0[2]
+    /// Takes away those of a kind from the one with that number on.
+    pub(crate) fn truncate(&mut self, kind: PlaceKind, count: usize) {
+        let last = self.counts[kind as usize];
+        self.counts[kind as usize] = last.min(count);
+        for index in count..last {
+            let number = index * PlaceKind::COUNT + kind as usize;
+            self.offsets[number] = if number == 0 { UNPLACED } else { UNMADE };
+        }
     }
 
-    #[cfg(feature = "inspect")]
-    pub(crate) fn cold(&self) -> &[u32] {
-        &self.0[3]
-    }
-
-    pub(crate) fn cold_mut(&mut self) -> &mut Vec<u32> {
-        &mut self.0[3]
-    }
-
-    pub(crate) fn hot_mut(&mut self) -> &mut Vec<u32> {
-        &mut self.0[4]
+    /// Moves all places of a kind.
+    pub(crate) fn fill(&mut self, kind: PlaceKind, offset: u32) {
+        let offsets = self.offsets.iter_mut().skip(kind as usize);
+        let offsets = offsets.step_by(PlaceKind::COUNT);
+        let count = self.counts[kind as usize];
+        offsets.take(count).for_each(|known| *known = offset);
     }
 }
 
@@ -163,7 +207,8 @@ impl Places {
 pub(crate) struct Note {
     /// The instruction, in words.
     pub(crate) at: u32,
-    /// The halves of what it leads to.
+    /// The halves of what it leads to: of a call its operand, of a branch its place and, counted from the trace's tag, how
+    /// many words behind that. So a handle is noted as it is.
     to: [u32; 2],
 }
 
@@ -171,8 +216,8 @@ pub(crate) struct Note {
 pub(crate) const CALLS: usize = 3;
 
 impl Note {
-    /// `to` is a place of which a branch leads to the first word, or the operand of a call, whose displacement is
-    /// written when the trace is linked.
+    /// `to` is the operand: a handle of the trace, to whose place the branch leads, or the target of a call, whose
+    /// displacement is written when the trace is linked.
     #[inline(always)]
     pub(crate) fn new(at: u32, to: u64) -> Note {
         Note {
@@ -181,11 +226,11 @@ impl Note {
         }
     }
 
-    /// A branch to what lies `inner` words behind `place`.
-    pub(crate) fn branch(at: u32, place: Place, inner: u16) -> Note {
+    /// A branch to what lies `inner` words behind `place`, in a trace of this tag.
+    pub(crate) fn branch(at: u32, tag: u32, place: Place, inner: u16) -> Note {
         Note {
             at,
-            to: [place.0, inner.into()],
+            to: [place.0, tag.wrapping_add(inner.into())],
         }
     }
 
@@ -205,8 +250,8 @@ impl Note {
 
     /// How many words behind that.
     #[inline]
-    pub(crate) fn inner(self) -> u32 {
-        self.to[1]
+    pub(crate) fn inner(self, tag: u32) -> u32 {
+        self.to[1].wrapping_sub(tag)
     }
 
     /// What a call leads to: the operand; in a trace that is finished, the number of the target among the trace's.

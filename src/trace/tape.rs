@@ -51,6 +51,12 @@ impl<T: Copy + Default> Tape<T> {
         &mut self.items
     }
 
+    /// Everything, with the room behind the cursor, and the cursor.
+    #[inline]
+    pub(crate) fn parts_mut(&mut self) -> (&mut [T], &mut usize) {
+        (&mut self.items, &mut self.len)
+    }
+
     /// How many items lie before the cursor.
     #[inline]
     pub(crate) fn cursor(&self) -> usize {

@@ -1,8 +1,10 @@
 //! A finished trace, as linking and inspection see it.
 
 use super::TraceBuilder;
+#[cfg(feature = "inspect")]
+use super::state::PlaceKind;
 use super::state::{
-    CALLS, Island, Note, Origin, PoolLoad, PoolWord, Pushed, Record, UNPLACED, is_placed,
+    CALLS, Island, Note, Origin, Place, PoolLoad, PoolWord, Pushed, Record, UNPLACED, is_placed,
 };
 use crate::op::operand::Target;
 use crate::op::template::{MicroOpInfo, MicroOpSet};
@@ -139,7 +141,7 @@ impl<'b> Trace<'b> {
     pub(crate) fn link_sites(&self) -> impl Iterator<Item = (u32, u32)> + 'b {
         let b = self.builder;
         (0..).zip(&b.exits).filter_map(move |(number, exit)| {
-            let offset = b.places.exits()[exit.same_as as usize];
+            let offset = b.places.offset(Place::exit(exit.same_as));
             (exit.linkable && is_placed(offset)).then(|| (number, offset * 4))
         })
     }
@@ -147,9 +149,9 @@ impl<'b> Trace<'b> {
     /// The invalidation points: their NOPs, and the exits' code, in bytes.
     pub(crate) fn points(&self) -> impl Iterator<Item = (u32, u32)> + 'b {
         let b = self.builder;
-        b.points
-            .iter()
-            .map(move |point| (point.at * 4, b.places.exits()[point.exit as usize] * 4))
+        let offset = |exit| b.places.offset(Place::exit(exit));
+        let points = b.points.iter();
+        points.map(move |point| (point.at * 4, offset(point.exit) * 4))
     }
 
     /// Whether it begins with a landing pad.
@@ -181,12 +183,13 @@ impl<'b> Trace<'b> {
     #[cfg(feature = "inspect")]
     fn places(&self) -> Places {
         let b = self.builder;
-        let exits = b.exits.iter().zip(b.places.exits());
-        let parts = b.cold_parts.iter().zip(b.places.cold());
+        let offsets = |kind| b.places.offsets(kind);
+        let exits = b.exits.iter().zip(offsets(PlaceKind::Exit));
+        let parts = b.cold_parts.iter().zip(offsets(PlaceKind::Cold));
         Places {
-            labels: b.places.labels().to_vec(),
-            exits: exits.map(|(exit, &at)| (exit.same_as, at)).collect(),
-            parts: parts.map(|(part, &at)| (at, part.origin)).collect(),
+            labels: offsets(PlaceKind::Label).collect(),
+            exits: exits.map(|(exit, at)| (exit.same_as, at)).collect(),
+            parts: parts.map(|(part, at)| (at, part.origin)).collect(),
             points: b.points.clone(),
             links: self.link_sites().map(|(_, at)| at / 4).collect(),
         }

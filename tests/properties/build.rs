@@ -40,7 +40,19 @@ pub(crate) fn stitch(
         }
     }
     let (mut kept, mut left_out) = (Vec::new(), None);
+    let together = program.settings.pushed == Pushed::Together;
+    let mut held = Held::default();
     for (number, &item) in program.items.iter().enumerate() {
+        let op = match item {
+            Item::Step(step) if together => Some(step.op(&handles)),
+            _ => None,
+        };
+        let defines = undefined
+            .iter()
+            .any(|&(when, _)| when == When::Item(number));
+        if defines || !held.takes(op) {
+            held.push_all(builder, &mut kept, &mut left_out, false);
+        }
         undefined.retain(|&(when, index)| {
             let now = when == When::Item(number);
             if now {
@@ -53,6 +65,10 @@ pub(crate) fn stitch(
         // What costs fuel, and could not be had, is not for free.
         let unpaid = matches!(left_out.take(), Some(Item::Step(Step::Spend { .. })));
         if unpaid && !matches!(item, Item::Bind(_)) && number + 1 < program.items.len() {
+            continue;
+        }
+        if let Some(op) = op {
+            held.ops.push((item, op));
             continue;
         }
         let done = match item {
@@ -69,6 +85,7 @@ pub(crate) fn stitch(
             (Err(error), _) => panic!("{item:?}: {error}"),
         }
     }
+    held.push_all(builder, &mut kept, &mut left_out, true);
     program.items = kept;
     between(builder, &handles, &program.items);
     for (_, index) in undefined {
@@ -76,6 +93,53 @@ pub(crate) fn stitch(
         between(builder, &handles, &program.items);
     }
     handles
+}
+
+/// Micro-ops of one set that are to be pushed all at once.
+#[derive(Debug, Default)]
+struct Held {
+    ops: Vec<(Item, Op)>,
+}
+
+impl Held {
+    /// Whether a micro-op can be pushed together with those that are held.
+    fn takes(&self, op: Option<Op>) -> bool {
+        let alike = |&(_, first): &(Item, Op)| {
+            op.is_some_and(|op| std::mem::discriminant(&op) == std::mem::discriminant(&first))
+        };
+        self.ops.first().is_none_or(alike)
+    }
+
+    /// Pushes them, `at_end` of the program or not. Those that cannot be are left out, as when they are pushed one by one.
+    fn push_all(
+        &mut self,
+        builder: &mut TraceBuilder,
+        kept: &mut Vec<Item>,
+        left_out: &mut Option<Item>,
+        at_end: bool,
+    ) {
+        let held = std::mem::take(&mut self.ops);
+        let mut rest = &held[..];
+        while !rest.is_empty() {
+            let len = builder.len();
+            let done = Op::push_all(rest.iter().map(|&(_, op)| op), builder);
+            let (pushed, others) = rest.split_at(builder.len() - len);
+            kept.extend(pushed.iter().map(|&(item, _)| item));
+            rest = match (done, others) {
+                (Ok(()), []) => others,
+                (Err(error), [(refused, _), others @ ..]) if is_short_reach(&error) => {
+                    let unpaid = matches!(refused, Item::Step(Step::Spend { .. }));
+                    if others.is_empty() {
+                        *left_out = Some(*refused);
+                    }
+                    // What ends the program stays.
+                    let last = usize::from(at_end);
+                    &others[usize::from(unpaid && others.len() > last)..]
+                }
+                (done, others) => panic!("{done:?}, and {} were not pushed", others.len()),
+            };
+        }
+    }
 }
 
 fn push(

@@ -191,7 +191,7 @@ fn a_builder_that_was_cleared_is_as_good_as_new() {
             &bytes(&second, &mut plainer, None),
             "annotated or not"
         );
-        for pushed in [Pushed::Enums, Pushed::Structs] {
+        for pushed in [Pushed::Enums, Pushed::Structs, Pushed::Together] {
             second.settings.pushed = pushed;
             let other = bytes(&second, &mut TraceBuilder::with_options(options), None);
             prop_assert_eq!(&fresh, &other, "pushed {:?}", pushed);

@@ -172,7 +172,12 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
         0..2usize,
         (jump, reach(conditional), reach(test), reach(literal)),
         any::<bool>(),
-        prop::sample::select(vec![Pushed::Enums, Pushed::Structs, Pushed::Both]),
+        prop::sample::select(vec![
+            Pushed::Enums,
+            Pushed::Structs,
+            Pushed::Both,
+            Pushed::Together,
+        ]),
         address,
     )
         .prop_map(|(policy, reach, annotate, pushed, address)| Settings {

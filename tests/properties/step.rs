@@ -181,12 +181,14 @@ pub(crate) enum Pushed {
     Structs,
     /// In turn: one way, then the other.
     Both,
+    /// As enums, as many at once as there are without anything else in between.
+    Together,
 }
 
 impl Op {
     pub(crate) fn push(self, builder: &mut TraceBuilder, pushed: Pushed) -> Result<(), Error> {
         let as_struct = match pushed {
-            Pushed::Enums => false,
+            Pushed::Enums | Pushed::Together => false,
             Pushed::Structs => true,
             Pushed::Both => builder.len().is_multiple_of(2),
         };
@@ -209,6 +211,24 @@ impl Op {
                 Slow SlowCall SlowCell SlowWays SlowLeave Everything Long
             },
         }
+    }
+}
+
+impl Op {
+    /// Pushes micro-ops of the set that the first is of.
+    pub(crate) fn push_all(
+        ops: impl Iterator<Item = Op> + Clone,
+        builder: &mut TraceBuilder,
+    ) -> Result<(), Error> {
+        let alpha = ops.clone().filter_map(|op| match op {
+            Op::Alpha(op) => Some(op),
+            Op::Beta(_) => None,
+        });
+        builder.push_all(alpha)?;
+        builder.push_all(ops.filter_map(|op| match op {
+            Op::Alpha(_) => None,
+            Op::Beta(op) => Some(op),
+        }))
     }
 }
 

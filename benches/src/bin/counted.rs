@@ -8,7 +8,7 @@
 
 use opstitch_benches::install::Used;
 use opstitch_benches::mix::typical::Typical;
-use opstitch_benches::peer::{Peer, Stitch, TypicalLimit, TypicalRecords};
+use opstitch_benches::peer::{OneByOne, Peer, Stitch, TypicalLimit, TypicalRecords};
 use opstitch_benches::{Order, Script};
 
 fn main() {
@@ -20,6 +20,7 @@ fn main() {
     let times = times.parse().expect("a number of times");
     match what {
         ["build", "opstitch", order] => build(Stitch::<Typical>::default(), order, times),
+        ["build", "one-by-one", order] => build(OneByOne::<Typical>::default(), order, times),
         ["build", "limit-of-records", order] => build(TypicalRecords::default(), order, times),
         ["build", "limit", order] => build(TypicalLimit::default(), order, times),
         ["install", size] => {

@@ -22,10 +22,18 @@ use crate::script::{Script, Step, TARGETS_OF_A_KIND};
 
 const NOP: u32 = 0xd503_201f;
 
-/// The numbers of targets: functions first, exits next, then labels.
-const EXITS: usize = TARGETS_OF_A_KIND;
-const LABELS: usize = 2 * TARGETS_OF_A_KIND;
-const TARGETS: usize = 3 * TARGETS_OF_A_KIND;
+/// The kinds of targets. A target's number is four times its number among those of its kind, and that: the lower bits of
+/// opstitch's handles.
+const NOTHING: u16 = 0;
+const LABELS: u16 = 1;
+const EXITS: u16 = 2;
+const FUNCTIONS: u16 = 3;
+const KINDS: usize = 4;
+const TARGETS: usize = KINDS * TARGETS_OF_A_KIND;
+
+fn number(kind: u16, index: usize) -> u16 {
+    (KINDS * index) as u16 + kind
+}
 
 /// Bits of a value, and where they go.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,8 +68,7 @@ pub struct Goal {
     calls: u16,
     /// All ones if that is a handle.
     handles: u16,
-    /// The number of the first target of its kind.
-    first: u16,
+    kind: u16,
 }
 
 impl Goal {
@@ -72,11 +79,11 @@ impl Goal {
             operand: shape.target.map_or(0, |_| shape.values.len() as u8),
             calls: mask(calls),
             handles: mask(shape.target.is_some() && !calls),
-            first: match shape.target {
-                Some(Target::Call) => 0,
-                Some(Target::Exit) => EXITS as u16,
-                // A micro-op without a target needs no code for it either.
-                Some(Target::Label) | None => LABELS as u16,
+            kind: match shape.target {
+                Some(Target::Call) => FUNCTIONS,
+                Some(Target::Exit) => EXITS,
+                Some(Target::Label) => LABELS,
+                None => NOTHING,
             },
         }
     }
@@ -191,8 +198,9 @@ impl<M: Mix, I: Input<M>, const WORDS: usize, const HOLES: usize, const REFERENC
             let fixups = self.fixups.as_mut_ptr();
             let mut fixup = fixups;
             let mut order = [0u16; TARGETS + 1];
-            // Labels need no code of their own.
-            let (mut seen, mut wanted) = (u64::MAX << LABELS, 0);
+            // These need no code of their own.
+            let of_kind = u64::MAX / ((1 << KINDS) - 1);
+            let (mut seen, mut wanted) = (of_kind << LABELS | of_kind << NOTHING, 0);
             *to = NOP;
             let mut at = 1usize;
             let mut from = 0;
@@ -226,7 +234,7 @@ impl<M: Mix, I: Input<M>, const WORDS: usize, const HOLES: usize, const REFERENC
                     at += usize::from(block.len);
                 }
                 if label < script.labels.len() {
-                    self.places[LABELS + label] = at as u32;
+                    self.places[usize::from(number(LABELS, label))] = at as u32;
                 }
                 from = end;
             }
@@ -235,8 +243,8 @@ impl<M: Mix, I: Input<M>, const WORDS: usize, const HOLES: usize, const REFERENC
             }
             let mut functions = 0;
             for &target in &order[..wanted] {
-                if usize::from(target) >= EXITS {
-                    let value = memory::exit_value(usize::from(target) - EXITS);
+                if target % KINDS as u16 == EXITS {
+                    let value = memory::exit_value(usize::from(target) / KINDS);
                     self.places[usize::from(target)] = at as u32;
                     *to.add(at) = 0xd280_0000 | value << 5; // movz x0, value
                     *to.add(at + 1) = 0xd65f_03c0; // ret
@@ -251,11 +259,11 @@ impl<M: Mix, I: Input<M>, const WORDS: usize, const HOLES: usize, const REFERENC
             *to.add(at + 2 * functions) = 0;
             let mut literal = literals;
             for &target in &order[..wanted] {
-                if usize::from(target) < EXITS {
+                if target % KINDS as u16 == FUNCTIONS {
                     self.places[usize::from(target)] = at as u32;
                     *to.add(at) = 0x5800_0010 | ((literal - at) as u32) << 5; // ldr x16, literal
                     *to.add(at + 1) = 0xd61f_0200; // br x16
-                    let function = memory::function(target.into());
+                    let function = memory::function(usize::from(target) / KINDS);
                     to.add(literal).cast::<u64>().write_unaligned(function);
                     at += 2;
                     literal += 2;

@@ -15,7 +15,7 @@ pub use assembler::PerTraceCommit;
 pub use cranelift::Cranelift;
 pub use limit::Limit;
 pub use limit::input::{Ops, Records};
-pub use stitch::Stitch;
+pub use stitch::{OneByOne, Stitch};
 pub use vec_assembler::VecLabels;
 
 use crate::mix::{ebpf::Ebpf, straight::Straight, typical::Typical};

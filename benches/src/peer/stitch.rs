@@ -55,9 +55,7 @@ impl<M: Mix> Stitch<M> {
             if round % rounds.div_ceil(script.labels.len()) == 0 {
                 self.builder.bind(*labels.next().unwrap()).unwrap();
             }
-            for &op in ops {
-                self.builder.push(op).unwrap();
-            }
+            self.builder.push_all(ops).unwrap();
         }
         self.builder.push(*end).unwrap();
         self.link();
@@ -99,22 +97,67 @@ impl<M: Mix> Peer for Stitch<M> {
 
     #[inline(never)]
     fn build(&mut self, script: &Script) -> usize {
+        // From one label to the next.
         let mut from = 0;
         for (&label, &at) in self.handles.labels.iter().zip(&script.labels) {
-            for &op in &self.ops[from..at] {
-                self.builder.push(op).unwrap();
-            }
+            self.builder.push_all(&self.ops[from..at]).unwrap();
             self.builder.bind(label).unwrap();
             from = at;
         }
-        for &op in &self.ops[from..] {
-            self.builder.push(op).unwrap();
-        }
+        self.builder.push_all(&self.ops[from..]).unwrap();
         self.link();
         self.len
     }
 
     fn bytes(&self) -> Option<&[u8]> {
         Some(&self.to[..self.len])
+    }
+}
+
+/// The same, each micro-op pushed by a call of its own.
+pub struct OneByOne<M: Mix>(Stitch<M>);
+
+impl<M: Mix> Default for OneByOne<M> {
+    fn default() -> Self {
+        OneByOne(Stitch::default())
+    }
+}
+
+impl<M: Mix> Peer for OneByOne<M> {
+    const NAME: &'static str = "one-by-one";
+
+    fn declare(&mut self, script: &Script) {
+        self.0.declare(script);
+    }
+
+    fn prepare(&mut self, script: &Script) {
+        self.0.prepare(script);
+    }
+
+    #[inline(never)]
+    fn build(&mut self, script: &Script) -> usize {
+        let Stitch {
+            builder,
+            handles,
+            ops,
+            ..
+        } = &mut self.0;
+        let mut from = 0;
+        for (&label, &at) in handles.labels.iter().zip(&script.labels) {
+            for &op in &ops[from..at] {
+                builder.push(op).unwrap();
+            }
+            builder.bind(label).unwrap();
+            from = at;
+        }
+        for &op in &ops[from..] {
+            builder.push(op).unwrap();
+        }
+        self.0.link();
+        self.0.len
+    }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        self.0.bytes()
     }
 }

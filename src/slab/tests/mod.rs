@@ -15,7 +15,7 @@ use super::{InstalledTrace, Slab, SlabError};
 use crate::link::Statistics;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::op::operand::MutLiteral;
-use crate::op::operand::{Exit, Handle};
+use crate::op::operand::{Exit, Handle, OperandKind};
 
 /// Numbers that are the same in every run (xorshift64*).
 #[derive(Debug)]
@@ -45,12 +45,12 @@ pub(crate) fn fewer(all: usize) -> usize {
 const TAG: u32 = 0xbeef;
 
 fn exit(index: u32) -> Exit {
-    Exit(Handle::new(TAG, index))
+    Exit(Handle::new(TAG, OperandKind::Exit, index))
 }
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 fn literal(index: u32) -> MutLiteral {
-    MutLiteral(Handle::new(TAG, index))
+    MutLiteral(Handle::new(TAG, OperandKind::MutLiteral, index))
 }
 
 /// Something to install that is no A64 code: a host's code, or no code at all. It goes the way of every

@@ -2,7 +2,7 @@
 
 use opstitch::{MicroOp, Target, TraceBuilder};
 
-use super::Goal;
+use super::{FUNCTIONS, Goal, number};
 use crate::memory;
 use crate::mix::{Handles, Mix};
 use crate::script::{Script, TARGETS_OF_A_KIND};
@@ -58,7 +58,10 @@ impl<M: Mix, const VALUES: usize> Input<M> for Records<VALUES> {
         self.0.clear();
         self.0.extend(script.steps.iter().map(|step| Record {
             block: step.kind.into(),
-            target: Goal::of(&M::SHAPES[usize::from(step.kind)]).first + u16::from(step.target),
+            target: number(
+                Goal::of(&M::SHAPES[usize::from(step.kind)]).kind,
+                step.target.into(),
+            ),
             values: std::array::from_fn(|value| step.values[value]),
         }));
     }
@@ -103,8 +106,8 @@ fn hash(address: u64) -> usize {
 impl<M: Mix> Default for Ops<M> {
     fn default() -> Self {
         let mut functions = [0; 1 << HASH_BITS];
-        for number in 0..TARGETS_OF_A_KIND {
-            functions[hash(memory::function(number))] = number as u16;
+        for index in 0..TARGETS_OF_A_KIND {
+            functions[hash(memory::function(index))] = number(FUNCTIONS, index);
         }
         Ops {
             ops: Vec::new(),
@@ -155,6 +158,6 @@ impl<M: Mix> Input<M> for Ops<M> {
         let raw = unsafe { *values.as_mut().get_unchecked(usize::from(goal.operand)) };
         // Without a branch: one for each micro-op could not be predicted.
         let function = self.functions[hash(raw)] & goal.calls;
-        function | (goal.first + (raw as u16 & goal.handles))
+        function | (raw as u16 & goal.handles)
     }
 }

@@ -1,0 +1,295 @@
+//! Runs: micro-ops that are pushed by their [rows](super::row), with nothing else in between.
+//!
+//! # The problem
+//!
+//! Which micro-op of an enum comes next nobody foresees, so a branch that depends on it costs more than what it leads to.
+//! And what a builder holds is read and written anew for each micro-op that is pushed by a call of its own.
+//!
+//! # The strategy
+//!
+//! A [`step`](Run::step) does the same with every micro-op; what one does not have is done to no effect: a hole without
+//! bits, a note that the cursor does not pass. There is one branch, on whether there is anything
+//! [more](Row::do_more): second holes, registers, many words. And all that is known to the builder is asked for when the
+//! run begins, and told when it ends: in between there are [sums](Sums), which one addition moves on, and the code.
+//!
+//! Its end is where the quick ways end. So the look whether there is room in the code, which safe Rust takes anyway,
+//! is the look whether an island may have to come, too.
+//!
+//! # Invariants
+//!
+//! 1. A step that returns [`Step::Left`] has changed nothing but what lies behind the ends.
+//! 2. However a run ends, also by a panic of what yields the micro-ops, the builder is as if those that were pushed had
+//!    been pushed one by one. (`Drop` sees to it. Notes move with each step: that is the last thing that can fail in one.)
+//! 3. While a run is going on, nothing changes that it asked for at the beginning. An exit that is wanted for
+//!    the first time ends it.
+
+use std::hint::select_unpredictable;
+
+use super::TraceBuilder;
+use super::row::{Bits, Extra, OPERANDS, Row, Sums, WORDS};
+use super::state::{Note, Open, Place, Places, UNMADE, UNWANTED};
+use super::tape::Tape;
+use crate::op::MicroOp;
+use crate::op::operand::PLATFORM_REGISTER;
+use crate::op::template::MicroOpSet;
+
+const _: () = assert!(WORDS.is_power_of_two() && WORDS <= super::push::ROOM);
+
+/// The words of the longest run: what [`Sums`] can count.
+const MAX_WORDS: usize = u16::MAX as usize;
+
+/// What became of a micro-op.
+pub(super) enum Step {
+    Pushed,
+    /// It is pushed, and this exit is wanted for the first time.
+    Wants(u32),
+    /// Something stands in the way; nothing has changed.
+    Left,
+}
+
+/// A run: what pushing by rows reads and writes. It ends when it is dropped, however that comes: then it is written down
+/// in the builder what was pushed.
+pub(super) struct Run<'b> {
+    set: &'static MicroOpSet,
+    rows: &'b [Row],
+    places: &'b mut Places,
+    first_handle: u64,
+    /// Whether there is room for `tbz` and `tbnz`.
+    tests: bool,
+    /// Up to the quick ways' end.
+    code: &'b mut [u32],
+    notes: &'b mut [Tape<Note>; 4],
+
+    sums: Sums,
+    /// The micro-op that was pushed last.
+    last: &'b Row,
+    end: End<'b>,
+}
+
+/// What a run writes down in the end.
+struct End<'b> {
+    cursor: &'b mut usize,
+    nops: &'b mut u32,
+    op_count: &'b mut u32,
+    binds: &'b mut Vec<u32>,
+    watch: &'b mut bool,
+    annotate: bool,
+    /// Where the first micro-op comes, and with it the labels in front of it.
+    start: u32,
+    open: &'b mut Open,
+    gap: &'b mut u32,
+    last: &'b mut (&'static MicroOpSet, usize),
+}
+
+impl<'b> Run<'b> {
+    /// Begins a run behind what was pushed so far.
+    #[inline(always)]
+    pub(super) fn new(builder: &'b mut TraceBuilder) -> Run<'b> {
+        let ([end, _, tests, _], gap) = (builder.quick_end, builder.gap);
+        let (code, cursor) = builder.code.parts_mut();
+        let end = code.len().min(end as usize);
+        let end = end.min(*cursor + MAX_WORDS);
+        let start = *cursor as u32 + gap;
+        Run {
+            set: builder.rows.set,
+            rows: &builder.rows.rows,
+            places: &mut builder.places,
+            first_handle: builder.handles.first(),
+            tests: tests != 0,
+            code: &mut code[..end],
+            notes: &mut builder.notes,
+            // Where the way is blocked that is behind every end.
+            sums: Sums::new(start, gap & builder.slot, 0),
+            last: &Row::NONE,
+            end: End {
+                cursor,
+                nops: &mut builder.nops,
+                op_count: &mut builder.op_count,
+                binds: &mut builder.binds,
+                watch: &mut builder.watch,
+                annotate: builder.options.annotate,
+                start,
+                open: &mut builder.open,
+                gap: &mut builder.gap,
+                last: &mut builder.last,
+            },
+        }
+    }
+
+    /// Where the next micro-op comes, in words.
+    #[inline(always)]
+    pub(super) fn at(&self) -> u32 {
+        self.sums.words()
+    }
+
+    /// Pushes a micro-op of the run's set.
+    #[inline(always)]
+    pub(super) fn step(&mut self, index: usize, values: &[u64]) -> Step {
+        let at = self.at() as usize;
+        let room = self.code.get_mut(at..at + WORDS);
+        let (Some(row), Some(code)) = (
+            self.rows.get(index),
+            room.and_then(<[u32]>::first_chunk_mut),
+        ) else {
+            return Step::Left;
+        };
+        // Only somebody's own implementation of `MicroOp` has too few.
+        if values.len() < usize::from(row.operands) {
+            return Step::Left;
+        }
+        if let Some(words) = code.first_chunk_mut() {
+            *words = row.words;
+        }
+        if !(row.extra.is_empty() || row.do_more(self.tests, values, code)) {
+            return Step::Left;
+        }
+        let mut wants = None;
+        if let Some(&value) = values.first() {
+            if !row.range.has(value) {
+                return Step::Left;
+            }
+            row.hole.fill(value, code);
+        }
+        if let Some(value) = pick(values, row.operand) {
+            // Of a call the first place there is, which is no exit.
+            let number = value.wrapping_sub(self.first_handle) & row.handles;
+            let Some(offset) = self.places.get(number) else {
+                return Step::Left;
+            };
+            if offset == UNMADE {
+                return Step::Left;
+            }
+            let notes = &mut self.notes[usize::from(row.kind) % self.notes.len()];
+            let Some(note) = notes.next_mut() else {
+                return Step::Left;
+            };
+            *note = Note::new(at as u32 + u32::from(row.at), value);
+            notes.advance(row.notes.into());
+            wants = (offset == UNWANTED).then(|| Place::from_number(number).index() as u32);
+        }
+        self.sums += row.step;
+        self.last = row;
+        wants.map_or(Step::Pushed, Step::Wants)
+    }
+}
+
+impl Drop for Run<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.sums.micro_ops() == 0 {
+            return;
+        }
+        let row = self.last;
+        let slot = row.step.slots();
+        *self.end.cursor = (self.at() - slot) as usize;
+        *self.end.nops += self.sums.slots() - slot;
+        *self.end.op_count += self.sums.micro_ops();
+        *self.end.open = match row.goes_on {
+            true => Open::Next,
+            false => Open::Closed,
+        };
+        *self.end.gap = slot;
+        if !self.end.binds.is_empty() {
+            self.places.bind(self.end.binds, self.end.start);
+            *self.end.watch = self.end.annotate;
+        }
+        *self.end.last = (self.set, row.index.into());
+    }
+}
+
+impl Row {
+    /// Does what is not done for every row. Returns whether it can be used for these values.
+    #[inline(always)]
+    fn do_more(&self, tests: bool, values: &[u64], code: &mut [u32; WORDS]) -> bool {
+        let tests = tests || !self.extra.contains(Extra::TESTS);
+        if !tests || self.extra.contains(Extra::UNUSABLE) || !self.fits(values) {
+            return false;
+        }
+        if self.extra.contains(Extra::LONG)
+            && let Some(words) = code.last_chunk_mut()
+        {
+            *words = self.more_words;
+        }
+        let [b, c, d, e, f, g, h] = &self.more_holes;
+        b.fill_one_of(values, code);
+        c.fill_one_of(values, code);
+        d.fill_one_of(values, code);
+        if self.extra.contains(Extra::MANY_HOLES) {
+            e.fill_one_of(values, code);
+            f.fill_one_of(values, code);
+            g.fill_one_of(values, code);
+            h.fill_one_of(values, code);
+        }
+        true
+    }
+
+    /// Whether the values of others than the first operand are in their ranges, and no register is the platform's.
+    #[inline(always)]
+    fn fits(&self, values: &[u64]) -> bool {
+        let others = values.iter().skip(1);
+        let mut fits = true;
+        for (range, &value) in self.more_ranges.iter().zip(others) {
+            fits &= range.has(value);
+        }
+        let mut found = 0;
+        for (index, &value) in values.iter().take(OPERANDS).enumerate() {
+            found |= u8::from(value == PLATFORM_REGISTER) << index;
+        }
+        fits && found & self.registers == 0
+    }
+}
+
+impl Bits {
+    /// Puts a value into the hole.
+    #[inline(always)]
+    fn fill(&self, value: u64, code: &mut [u32; WORDS]) {
+        code[usize::from(self.word) % WORDS] ^= self.of(value);
+    }
+
+    #[inline(always)]
+    fn fill_one_of(&self, values: &[u64], code: &mut [u32; WORDS]) {
+        if let Some(value) = pick(values, self.operand) {
+            self.fill(value, code);
+        }
+    }
+}
+
+/// The value of an operand.
+// The compiler knows how many there are: where it can, without a branch.
+#[inline(always)]
+fn pick(values: &[u64], operand: u8) -> Option<u64> {
+    let index = usize::from(operand);
+    match values {
+        &[first, second] => Some(select_unpredictable(index % 2 == 0, first, second)),
+        _ if values.len().is_power_of_two() => values.get(index & (values.len() - 1)).copied(),
+        _ => values.get(index).copied(),
+    }
+}
+
+impl TraceBuilder {
+    /// Pushes micro-ops by their rows as long as nothing stands in the way. Returns the first that was left.
+    #[inline(always)]
+    pub(super) fn push_run<M: MicroOp>(&mut self, ops: &mut impl Iterator<Item = M>) -> Option<M> {
+        loop {
+            let mut run = Run::new(self);
+            let mut wanted = None;
+            for op in &mut *ops {
+                if !std::ptr::eq(op.set(), run.set) {
+                    return Some(op);
+                }
+                match run.step(op.index(), op.operands().as_mut()) {
+                    Step::Pushed => {}
+                    Step::Wants(exit) => {
+                        // Until then the micro-op is kept: where it is dropped, that may panic.
+                        wanted = Some((exit, op));
+                        break;
+                    }
+                    Step::Left => return Some(op),
+                }
+            }
+            drop(run);
+            let (exit, _op) = wanted?;
+            self.want_first(exit);
+        }
+    }
+}
