@@ -282,7 +282,7 @@ pub enum OperandKind {
     MutLiteral,
 }
 
-// `Handles` counts by these numbers, and `Goal` and `Place` have them too.
+// `Handles` counts by these numbers, and `Place` has them too.
 const _: () = assert!(OperandKind::Call as u8 & 3 == 0 && OperandKind::MutLiteral as u8 & 3 == 3);
 
 impl OperandKind {

@@ -142,11 +142,9 @@ impl Reference {
     };
 }
 
-/// What a reference leads to. The numbers of the first four are, modulo 4, those of their [`OperandKind`]s; those
-/// of the others are that of a call, of which there are no handles.
+/// What a reference leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]
-#[repr(u8)]
 pub(crate) enum Goal {
     /// A call target, by `bl` or `b`.
     Call,
@@ -157,9 +155,9 @@ pub(crate) enum Goal {
     /// A changeable literal.
     MutLiteral,
     /// A literal.
-    Literal = 4,
+    Literal,
     /// A place in the other part of the same micro-op.
-    OtherPart = 8,
+    OtherPart,
 }
 
 /// An operand's name, kind and range.

@@ -156,8 +156,8 @@ impl TraceBuilder {
     /// Gives the labels that are bound here their place.
     #[inline(never)]
     pub(super) fn place_binds(&mut self, here: u32) {
-        self.places.bind(&mut self.binds, here);
-        self.watch = self.options.annotate;
+        self.places.bind(&self.binds, here);
+        self.binds.clear();
     }
 
     /// Writes `b` to `place`.

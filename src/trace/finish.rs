@@ -45,11 +45,11 @@ impl TraceBuilder {
             let mark = self.mark();
             // Out of the way of the cold code, or its first micro-op would give them a place.
             let behind = std::mem::take(&mut self.binds);
-            self.place_all(&behind, OFF_END);
+            self.places.bind(&behind, OFF_END);
             let laid_out = self.lay_out();
             if laid_out.is_err() {
                 self.wind_back(mark);
-                self.place_all(&behind, HERE);
+                self.places.bind(&behind, HERE);
             }
             self.binds = behind;
             laid_out?;
@@ -57,12 +57,6 @@ impl TraceBuilder {
             self.gap = BLOCKED;
         }
         Ok(Trace::new(self))
-    }
-
-    fn place_all(&mut self, labels: &[u32], offset: u32) {
-        for &label in labels {
-            self.places.set(Place::label(label), offset);
-        }
     }
 
     /// The trace must end by going somewhere.

@@ -72,8 +72,6 @@ struct End<'b> {
     nops: &'b mut u32,
     op_count: &'b mut u32,
     binds: &'b mut Vec<u32>,
-    watch: &'b mut bool,
-    annotate: bool,
     /// Where the first micro-op comes, and with it the labels in front of it.
     start: u32,
     open: &'b mut Open,
@@ -106,8 +104,6 @@ impl<'b> Run<'b> {
                 nops: &mut builder.nops,
                 op_count: &mut builder.op_count,
                 binds: &mut builder.binds,
-                watch: &mut builder.watch,
-                annotate: builder.options.annotate,
                 start,
                 open: &mut builder.open,
                 gap: &mut builder.gap,
@@ -191,7 +187,7 @@ impl Drop for Run<'_> {
         *self.end.gap = slot;
         if !self.end.binds.is_empty() {
             self.places.bind(self.end.binds, self.end.start);
-            *self.end.watch = self.end.annotate;
+            self.end.binds.clear();
         }
         *self.end.last = (self.set, row.index.into());
     }

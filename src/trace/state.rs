@@ -174,10 +174,10 @@ impl Places {
         }
     }
 
-    /// Moves labels that were bound to the same place, all of them.
+    /// Moves labels to the same place.
     #[inline(never)]
-    pub(crate) fn bind(&mut self, labels: &mut Vec<u32>, offset: u32) {
-        for label in labels.drain(..) {
+    pub(crate) fn bind(&mut self, labels: &[u32], offset: u32) {
+        for &label in labels {
             self.set(Place::label(label), offset);
         }
     }

@@ -62,6 +62,20 @@ impl<M: Mix> Stitch<M> {
         (self.builder.len(), self.len)
     }
 
+    /// Builds a trace. `push` gets the micro-ops from one label to the next.
+    #[inline(always)]
+    fn build_by(&mut self, script: &Script, push: impl Fn(&mut TraceBuilder, &[M::Op])) -> usize {
+        let mut from = 0;
+        for (&label, &at) in self.handles.labels.iter().zip(&script.labels) {
+            push(&mut self.builder, &self.ops[from..at]);
+            self.builder.bind(label).unwrap();
+            from = at;
+        }
+        push(&mut self.builder, &self.ops[from..]);
+        self.link();
+        self.len
+    }
+
     fn link(&mut self) {
         let trace = self.builder.finish().unwrap();
         self.len = trace.linked_len(memory::TRACE).unwrap();
@@ -97,16 +111,7 @@ impl<M: Mix> Peer for Stitch<M> {
 
     #[inline(never)]
     fn build(&mut self, script: &Script) -> usize {
-        // From one label to the next.
-        let mut from = 0;
-        for (&label, &at) in self.handles.labels.iter().zip(&script.labels) {
-            self.builder.push_all(&self.ops[from..at]).unwrap();
-            self.builder.bind(label).unwrap();
-            from = at;
-        }
-        self.builder.push_all(&self.ops[from..]).unwrap();
-        self.link();
-        self.len
+        self.build_by(script, |builder, ops| builder.push_all(ops).unwrap())
     }
 
     fn bytes(&self) -> Option<&[u8]> {
@@ -136,25 +141,9 @@ impl<M: Mix> Peer for OneByOne<M> {
 
     #[inline(never)]
     fn build(&mut self, script: &Script) -> usize {
-        let Stitch {
-            builder,
-            handles,
-            ops,
-            ..
-        } = &mut self.0;
-        let mut from = 0;
-        for (&label, &at) in handles.labels.iter().zip(&script.labels) {
-            for &op in &ops[from..at] {
-                builder.push(op).unwrap();
-            }
-            builder.bind(label).unwrap();
-            from = at;
-        }
-        for &op in &ops[from..] {
-            builder.push(op).unwrap();
-        }
-        self.0.link();
-        self.0.len
+        self.0.build_by(script, |builder, ops| {
+            ops.iter().for_each(|&op| builder.push(op).unwrap());
+        })
     }
 
     fn bytes(&self) -> Option<&[u8]> {
