@@ -158,6 +158,7 @@ impl TraceBuilder {
     pub(super) fn place_binds(&mut self, here: u32) {
         self.places.bind(&self.binds, here);
         self.binds.clear();
+        self.watch = self.options.annotate;
     }
 
     /// Writes `b` to `place`.

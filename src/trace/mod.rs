@@ -127,6 +127,9 @@ pub struct TraceBuilder {
     other_places: u32,
     /// How many more places there may be before the quick ways' end must be found anew.
     spare_places: u32,
+    /// Whether there are labels to place, or micro-ops are annotated. It follows from `binds` and the options, but the code
+    /// compiled for each struct is a quarter slower when it asks both.
+    watch: bool,
     binds: Vec<u32>,
     /// Branches by their [`Field`]s, and [calls](state::CALLS).
     notes: [Tape<Note>; 4],
@@ -230,6 +233,7 @@ impl TraceBuilder {
             quick_end: [0; 4],
             spare_places: 0,
             other_places: 0,
+            watch: options.annotate,
             binds: Vec::new(),
             notes: [const { Tape::new() }; 4],
             loads: Tape::new(),
@@ -285,6 +289,7 @@ impl TraceBuilder {
         self.open = Open::Closed;
         self.gap = 0;
         self.binds.clear();
+        self.watch = self.options.annotate;
         self.notes.iter_mut().for_each(Tape::clear);
         self.loads.clear();
         self.due = NOTHING_DUE;
@@ -401,6 +406,7 @@ impl TraceBuilder {
         }
         self.places.set(place, HERE);
         self.binds.push(index);
+        self.watch = true;
         Ok(())
     }
 

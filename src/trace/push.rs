@@ -188,7 +188,7 @@ impl TraceBuilder {
         }
         let mut cold_part = UNPLACED;
         let kept = has_cold_part.then(|| self.keep(number, index as u16, values));
-        if self.options.annotate | !self.binds.is_empty() {
+        if self.watch {
             self.watched(start as u32, values, kept);
         }
         if let Some(kept) = kept {

@@ -72,6 +72,8 @@ struct End<'b> {
     nops: &'b mut u32,
     op_count: &'b mut u32,
     binds: &'b mut Vec<u32>,
+    watch: &'b mut bool,
+    annotate: bool,
     /// Where the first micro-op comes, and with it the labels in front of it.
     start: u32,
     open: &'b mut Open,
@@ -104,6 +106,8 @@ impl<'b> Run<'b> {
                 nops: &mut builder.nops,
                 op_count: &mut builder.op_count,
                 binds: &mut builder.binds,
+                watch: &mut builder.watch,
+                annotate: builder.options.annotate,
                 start,
                 open: &mut builder.open,
                 gap: &mut builder.gap,
@@ -188,6 +192,7 @@ impl Drop for Run<'_> {
         if !self.end.binds.is_empty() {
             self.places.bind(self.end.binds, self.end.start);
             self.end.binds.clear();
+            *self.end.watch = self.end.annotate;
         }
         *self.end.last = (self.set, row.index.into());
     }
