@@ -26,7 +26,7 @@ mod testing;
 mod trace;
 
 pub use error::Error;
-pub use link::{LinkedTrace, OpAt, Part, Statistics};
+pub use link::{Link, LinkedTrace, OpAt, Part, Statistics};
 pub use op::MicroOp;
 pub use op::operand::{Exit, Label, MutLiteral, OperandKind, Reg, Target, VReg};
 pub use op::template::{MicroOpInfo, MicroOpSet, OperandInfo, Properties};

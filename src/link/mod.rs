@@ -54,8 +54,8 @@ const BLOCK: usize = 4096;
 /// Where the calls of a target lead to.
 #[derive(Debug, Clone, Copy)]
 struct Way {
-    /// In bytes from the trace's start.
-    distance: i64,
+    /// In words from the trace's start.
+    words: i64,
     /// Whether that is a trampoline.
     far: bool,
 }
@@ -97,15 +97,13 @@ impl Plan {
             let outside = outside.map(|trampoline| trampoline.wrapping_sub(address) as i64);
             let far = outside.is_some();
             if let Some(distance) = outside.or(plan.direct(target, trace.jump_reach())) {
-                plan.ways.push(Way { distance, far });
+                let words = distance >> WORD.ilog2();
+                plan.ways.push(Way { words, far });
                 continue;
             }
             let trampoline = code + 2 * plan.far.len() as u32;
-            let distance = i64::from(trampoline) * 4;
-            plan.ways.push(Way {
-                distance,
-                far: true,
-            });
+            let words = trampoline.into();
+            plan.ways.push(Way { words, far: true });
             let constant = trace.pool_word(target.address());
             let literal = match constant.filter(|_| !target.is_retargetable()) {
                 Some(word) => {
@@ -153,10 +151,11 @@ impl Plan {
         }
         // A way in reach from everywhere needs no look at its calls; the others, with a reach made small, do.
         let words = self.trampolines;
-        let mut ways = self.ways.iter().map(|way| way.distance);
+        let mut ways = self.ways.iter().map(|way| way.words << WORD.ilog2());
         if !ways.all(|distance| in_reach(distance, words, trace.jump_reach())) {
             let reach = i64::from(trace.jump_reach());
-            let mut distances = trace.calls().iter().map(|call| self.distance(call));
+            let calls = trace.calls().iter();
+            let mut distances = calls.map(|call| self.displacement(call) << WORD.ilog2());
             if let Some(distance) = distances.find(|distance| !(-reach..reach).contains(distance)) {
                 return Err(Error::TraceTooLong {
                     distance: distance.unsigned_abs(),
@@ -178,9 +177,10 @@ impl Plan {
         }
     }
 
-    /// How far a call's destination lies from it, in bytes.
-    fn distance(&self, call: &Note) -> i64 {
-        self.ways[call.target() as usize].distance - i64::from(call.at) * 4
+    /// How far a call's destination lies from it, in words.
+    #[inline(always)]
+    fn displacement(&self, call: &Note) -> i64 {
+        self.ways[call.target() as usize].words - i64::from(call.at)
     }
 
     /// Writes the trace. `to` is as long as the plan says.
@@ -195,15 +195,15 @@ impl Plan {
             for (bytes, word) in to_code[start..end].iter_mut().zip(from) {
                 *bytes = word.to_le_bytes();
             }
-            while let Some((call, others)) = calls.split_first()
-                && (call.at as usize) < end
-            {
+            let own = calls.partition_point(|call| (call.at as usize) < end);
+            let (own, others) = calls.split_at(own);
+            for call in own {
                 let bytes = &mut to_code[call.at as usize];
-                let words = self.distance(call) >> WORD.ilog2();
+                let words = self.displacement(call);
                 let linked = Field::Imm26.with_displacement(u32::from_le_bytes(*bytes), words);
                 *bytes = linked.to_le_bytes();
-                calls = others;
             }
+            calls = others;
         }
         let pool = self.literals + 2 * self.added;
         for load in trace.pool_loads() {
@@ -253,26 +253,48 @@ fn in_reach(distance: i64, words: u32, reach: u32) -> bool {
     distance < i64::from(reach) && last >= -i64::from(reach)
 }
 
-/// A link that can no longer fail: see [`Trace::link_shared`].
-pub(crate) struct SharedLink<'b> {
+/// A trace and an address that it can be linked to: how long it will be there is known, and nothing can fail any
+/// more. See [`Trace::prepare_link`].
+#[derive(Debug)]
+pub struct Link<'b> {
     trace: Trace<'b>,
     plan: Plan,
 }
 
-impl SharedLink<'_> {
-    /// Writes the linked bytes.
+impl Link<'_> {
+    /// The length of the linked trace in bytes.
+    #[expect(clippy::len_without_is_empty, reason = "no trace is empty")]
+    pub fn len(&self) -> usize {
+        self.plan.end as usize * 4
+    }
+
+    /// Writes the linked bytes into `to`, whose length is [`len`](Link::len).
+    ///
+    /// # Errors
+    /// [`Error::WrongLength`]; nothing is written then.
+    pub fn write_into(&self, to: &mut [u8]) -> Result<Statistics, Error> {
+        if to.len() != self.len() {
+            return Err(Error::WrongLength {
+                expected: self.len(),
+                actual: to.len(),
+            });
+        }
+        self.write(to);
+        Ok(self.statistics())
+    }
+
+    /// Writes the linked bytes into `to`, which is as long as they are.
     pub(crate) fn write(&self, to: &mut [u8]) {
-        debug_assert_eq!(to.len(), self.plan.end as usize * 4);
+        debug_assert_eq!(to.len(), self.len());
         self.plan.write(&self.trace, to);
     }
 
     /// What the linked trace consists of.
-    pub(crate) fn statistics(&self) -> Statistics {
+    pub fn statistics(&self) -> Statistics {
         self.plan.statistics(&self.trace)
     }
 
     /// What lies where in the linked trace.
-    #[cfg(feature = "inspect")]
     pub(crate) fn map(&self) -> Map {
         Map::new(&self.trace, &self.plan)
     }
@@ -293,29 +315,43 @@ fn put(to: &mut [u8], word: u32) {
     to.copy_from_slice(&word.to_le_bytes());
 }
 
-impl Trace<'_> {
-    /// The length of the trace linked to `address`, in bytes.
+impl<'b> Trace<'b> {
+    /// Finds out how to link the trace to `address`: for whoever first wants to know how long it will be, as
+    /// [`linked_len`](Trace::linked_len) and [`link_into`](Trace::link_into) find it out each.
+    ///
+    /// ```
+    /// # opstitch::uops! { op Return { ; ret } }
+    /// # let mut builder = opstitch::TraceBuilder::new();
+    /// # builder.push(Return)?;
+    /// # let trace = builder.finish()?;
+    /// let mut memory = Vec::new();
+    /// let link = trace.prepare_link(0x1_0000)?;
+    /// memory.resize(link.len(), 0);
+    /// link.write_into(&mut memory)?;
+    /// # Ok::<(), opstitch::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidAddress`] if `address` is not a multiple of 8 or leaves no room,
     /// [`Error::TraceTooLong`] if a call does not even reach its trampoline, or a trampoline its word.
+    pub fn prepare_link(&self, address: u64) -> Result<Link<'b>, Error> {
+        self.link_shared(address, &[])
+    }
+
+    /// The length of the trace linked to `address`, in bytes.
+    ///
+    /// # Errors
+    /// As [`prepare_link`](Trace::prepare_link).
     pub fn linked_len(&self, address: u64) -> Result<usize, Error> {
-        Ok(Plan::new(self, address, &[])?.end as usize * 4)
+        Ok(self.prepare_link(address)?.len())
     }
 
     /// Links the trace to `address` into `to`, whose length is [`linked_len`](Trace::linked_len).
     ///
     /// # Errors
-    /// As `linked_len`; [`Error::WrongLength`].
+    /// As [`prepare_link`](Trace::prepare_link); [`Error::WrongLength`].
     pub fn link_into(&self, address: u64, to: &mut [u8]) -> Result<Statistics, Error> {
-        let plan = Plan::new(self, address, &[])?;
-        let expected = plan.end as usize * 4;
-        if to.len() != expected {
-            let actual = to.len();
-            return Err(Error::WrongLength { expected, actual });
-        }
-        plan.write(self, to);
-        Ok(plan.statistics(self))
+        self.prepare_link(address)?.write_into(to)
     }
 
     /// The length of the trace in bytes when all its trampolines are elsewhere.
@@ -343,8 +379,8 @@ impl Trace<'_> {
         &self,
         address: u64,
         shared: &[Option<u64>],
-    ) -> Result<SharedLink<'_>, Error> {
-        Ok(SharedLink {
+    ) -> Result<Link<'b>, Error> {
+        Ok(Link {
             trace: *self,
             plan: Plan::new(self, address, shared)?,
         })
@@ -353,12 +389,11 @@ impl Trace<'_> {
     /// Links the trace to `address`, with all that is known of its instructions.
     ///
     /// # Errors
-    /// As [`linked_len`](Trace::linked_len).
+    /// As [`prepare_link`](Trace::prepare_link).
     pub fn link(&self, address: u64) -> Result<LinkedTrace, Error> {
-        let plan = Plan::new(self, address, &[])?;
-        let mut bytes = vec![0; plan.end as usize * 4];
-        plan.write(self, &mut bytes);
-        let map = Arc::new(Map::new(self, &plan));
-        Ok(LinkedTrace::new(address, bytes, map))
+        let link = self.prepare_link(address)?;
+        let mut bytes = vec![0; link.len()];
+        link.write(&mut bytes);
+        Ok(LinkedTrace::new(address, bytes, Arc::new(link.map())))
     }
 }

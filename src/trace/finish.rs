@@ -87,10 +87,11 @@ impl TraceBuilder {
         let emitted = self.emit_queue(&values);
         self.values = values;
         emitted?;
-        for call in self.notes[CALLS].iter_mut() {
-            let number = self.targets.intern(Target::from_raw(call.target()).key());
-            *call = Note::new(call.at, number.into());
-        }
+        self.targets.intern_all(
+            &mut self.notes[CALLS],
+            |call| Target::from_raw(call.target()).key(),
+            |call, number| *call = Note::new(call.at, number.into()),
+        );
         self.finish_loads();
         self.finish_branches()?;
         self.make_pool();

@@ -62,6 +62,36 @@ impl Interner {
         }
     }
 
+    /// Gives each item the number of its word.
+    #[inline(always)]
+    pub(crate) fn intern_all<T>(
+        &mut self,
+        items: &mut [T],
+        key: impl Fn(&T) -> u64,
+        number: impl Fn(&mut T, u32),
+    ) {
+        let mut items = items.iter_mut();
+        loop {
+            // Up to the first that is new, or not in its first place, nothing changes here.
+            let (slots, seed) = (&self.slots[..], self.seed);
+            let mask = slots.len().wrapping_sub(1);
+            let other = items.find_map(|item| {
+                let key = key(item);
+                match slots.get(hash(key, seed) & mask) {
+                    Some(slot) if slot.key == key && slot.number != 0 => {
+                        number(item, slot.number - 1);
+                        None
+                    }
+                    _ => Some((item, key)),
+                }
+            });
+            let Some((item, key)) = other else {
+                return;
+            };
+            number(item, self.search(key));
+        }
+    }
+
     #[inline(never)]
     fn search(&mut self, key: u64) -> u32 {
         if self.keys.len() * 4 >= self.slots.len() {
@@ -97,9 +127,7 @@ impl Interner {
     }
 
     fn hash(&self, key: u64) -> usize {
-        // Both halves of the product, so that every bit of the key reaches every bit used.
-        let product = u128::from(key ^ self.seed) * 0x9e37_79b9_7f4a_7c15;
-        ((product >> 64) as u64 ^ product as u64) as usize
+        hash(key, self.seed)
     }
 
     #[cold]
@@ -115,6 +143,12 @@ impl Interner {
             self.slots[at] = Slot { key, number };
         }
     }
+}
+
+fn hash(key: u64, seed: u64) -> usize {
+    // Both halves of the product, so that every bit of the key reaches every bit used.
+    let product = u128::from(key ^ seed) * 0x9e37_79b9_7f4a_7c15;
+    ((product >> 64) as u64 ^ product as u64) as usize
 }
 
 #[cfg(test)]

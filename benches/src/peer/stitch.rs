@@ -78,13 +78,12 @@ impl<M: Mix> Stitch<M> {
 
     fn link(&mut self) {
         let trace = self.builder.finish().unwrap();
-        self.len = trace.linked_len(memory::TRACE).unwrap();
+        let link = trace.prepare_link(memory::TRACE).unwrap();
+        self.len = link.len();
         if self.to.len() < self.len {
             self.to.resize(self.len, 0);
         }
-        trace
-            .link_into(memory::TRACE, &mut self.to[..self.len])
-            .unwrap();
+        link.write_into(&mut self.to[..self.len]).unwrap();
     }
 }
 
