@@ -1146,6 +1146,59 @@ fn micro_ops_that_are_pushed_all_at_once_give_the_bytes_of_those_pushed_one_by_o
     }
 }
 
+/// An annotated trace's exits are emitted micro-op by micro-op; others' are copied where they can be.
+#[test]
+fn exits_are_the_same_whether_they_are_copied_or_emitted() {
+    use together::{Add, Call, Guard, Jump, Load, Nothing, Op, Return};
+    let add = |n| Op::from(Add { d: Reg(n as u8), n });
+    let call = Call {
+        function: Target::new(1 << 40).unwrap(),
+    };
+    // Between two that lie near, island after island.
+    for reach in [Reach::default(), Reach::default().conditional(80).unwrap()] {
+        for fall_through in [FallThrough::Nop, FallThrough::Elide] {
+            let build = |annotate: bool| {
+                let options = Options::new().fall_through(fall_through).reach(reach);
+                let mut builder = TraceBuilder::with_options(options.annotate(annotate));
+                let (top, later) = (builder.bind_new().unwrap(), builder.declare_linkable_exit());
+                let exits = [
+                    builder.exit([add(1), add(2), Return.into()]).unwrap(),
+                    builder.linkable_exit([Op::from(Return)]).unwrap(),
+                    builder
+                        .exit([add(1), Load { value: 7 << 40 }.into(), Return.into()])
+                        .unwrap(),
+                    builder
+                        .linkable_exit([add(3), Nothing {}.into(), add(4), Return.into()])
+                        .unwrap(),
+                    // Its end is in the middle.
+                    builder
+                        .exit([add(5), Return.into(), add(6), Return.into()])
+                        .unwrap(),
+                    builder.exit([add(7), call.into(), Return.into()]).unwrap(),
+                    builder.exit([add(7), Jump { to: top }.into()]).unwrap(),
+                    // Equal to the first, and to the second if it were not to be linked.
+                    builder.exit([add(1), add(2), Return.into()]).unwrap(),
+                    builder.exit([Op::from(Return)]).unwrap(),
+                    later,
+                ];
+                for (out, n) in exits.into_iter().zip(0..) {
+                    builder.push(Op::from(Guard { out })).unwrap();
+                    builder.push(add(n)).unwrap();
+                }
+                let code = [add(8), add(9), add(10), Return.into()];
+                let define = |code_of: &mut opstitch::ExitCode<'_>| {
+                    code.iter().try_for_each(|&op| code_of.push(op))
+                };
+                builder.define_exit(later, define).unwrap();
+                builder.push(Return).unwrap();
+                let linked = linked(&mut builder);
+                (words(&linked), linked.statistics())
+            };
+            assert_eq!(build(true), build(false), "{fall_through:?}, {reach:?}");
+        }
+    }
+}
+
 #[test]
 fn what_comes_before_a_micro_op_that_is_refused_stays_pushed() {
     use together::{Add, Op, Return};

@@ -78,6 +78,13 @@ pub(super) fn displacement(branch: Note, tag: u32, offset: u32, reach: u32) -> O
 }
 
 impl Op {
+    /// Whether its words depend on nothing but its operands, and it goes on to what follows, if at all.
+    pub(super) fn is_the_same_anywhere(self) -> bool {
+        let it = self.template;
+        let refers = it.hot_references > 0 || it.closing != NO_CLOSING;
+        !(refers || it.special || it.encoded || self.has_cold_part())
+    }
+
     /// Where its hot part goes on.
     fn way_on(self, values: &[u64]) -> Open {
         match self.template.closing {
@@ -96,10 +103,16 @@ impl TraceBuilder {
     /// labels bound in between their place. Returns where the next one starts.
     #[inline]
     pub(super) fn settle(&mut self) -> u32 {
-        if self.open == Open::Closed && self.binds.is_empty() && self.next_point.is_none() {
+        if self.is_settled() {
             return self.code.cursor() as u32;
         }
         self.settle_slot()
+    }
+
+    /// Whether nothing comes in front of what is emitted next.
+    #[inline]
+    pub(super) fn is_settled(&self) -> bool {
+        self.open == Open::Closed && self.binds.is_empty() && self.next_point.is_none()
     }
 
     fn settle_slot(&mut self) -> u32 {

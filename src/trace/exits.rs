@@ -1,8 +1,10 @@
 //! Side exits: short sequences of micro-ops that are emitted cold, equal ones once.
 
-use super::TraceBuilder;
+use super::emit::Part;
 use super::push::{resolve, unknown};
-use super::state::{ExitState, Place, PlaceKind, UNWANTED};
+use super::state::{ExitForm, ExitState, Place, PlaceKind, UNWANTED};
+use super::{MAX_LEN, TraceBuilder};
+use crate::asm::NOP;
 use crate::error::Error;
 use crate::op::MicroOp;
 use crate::op::operand::{Exit, Label, OperandKind};
@@ -124,7 +126,7 @@ impl TraceBuilder {
             self.exits.push(ExitState {
                 start: 0,
                 len: 0,
-                jump: None,
+                form: ExitForm::Plain,
                 same_as: index,
                 linkable,
             });
@@ -194,9 +196,10 @@ impl TraceBuilder {
         let number = self.exit_hashes.intern(hash) as usize;
         let len = (self.exit_code.len() - start) as u32;
         self.exits[index as usize].len = len;
-        self.exits[index as usize].jump = jump;
+        self.exits[index as usize].form = jump.map_or(ExitForm::Plain, ExitForm::Jump);
         if number == self.exit_of_hash.len() {
             self.exit_of_hash.push(index);
+            self.write_ready(index);
             return false;
         }
         let first = self.exit_of_hash[number];
@@ -207,8 +210,49 @@ impl TraceBuilder {
             let ExitState { start, .. } = self.exits[first as usize];
             let state = &mut self.exits[index as usize];
             (state.start, state.same_as) = (start, first);
+        } else {
+            self.write_ready(index);
         }
         equal
+    }
+
+    /// Writes the words of an exit's code, if they are the same wherever it comes: so that there is nothing left to do
+    /// then but to copy them.
+    fn write_ready(&mut self, index: u32) {
+        let exit = self.exits[index as usize];
+        // What is annotated is emitted micro-op by micro-op.
+        if self.options.annotate || exit.form != ExitForm::Plain {
+            return;
+        }
+        let start = self.exit_words.len();
+        let mut nops = u32::from(exit.linkable);
+        self.exit_words.extend([0, nops]);
+        self.exit_words.extend(exit.linkable.then_some(NOP));
+        let mut goes_on = false;
+        for number in exit.start..exit.start + exit.len {
+            let pushed = self.exit_code[number as usize];
+            let Some(op) = self.sets.op(pushed).filter(|op| op.is_the_same_anywhere()) else {
+                self.exit_words.truncate(start);
+                return;
+            };
+            if goes_on && self.slot != 0 {
+                self.exit_words.push(NOP);
+                nops += 1;
+            }
+            let (pieces, at) = (Part::Hot.of(op), self.exit_words.len());
+            self.exit_words.extend_from_slice(pieces.words);
+            let values = self.values.get(pushed.values as usize..).unwrap_or(&[]);
+            op.patch(pieces.holes, values, &mut self.exit_words[at..]);
+            goes_on = op.goes_on();
+        }
+        let [len, number] = [self.exit_words.len() - start - 2, start].map(u32::try_from);
+        // If there are too many to be counted, it is emitted like the others.
+        if let (Ok(len), Ok(number)) = (len, number)
+            && len < MAX_LEN
+        {
+            self.exit_words[start..][..2].copy_from_slice(&[len, nops]);
+            self.exits[index as usize].form = ExitForm::Ready(number);
+        }
     }
 
     fn hash_exit(&self, start: usize, jump: Option<Place>) -> u64 {
@@ -231,7 +275,7 @@ impl TraceBuilder {
         let other = self.exits[other as usize];
         let (ops, range) = (&self.exit_code[start..], other.start as usize..);
         let others = &self.exit_code[range][..other.len as usize];
-        other.jump == jump
+        other.jump() == jump
             && ops.len() == others.len()
             && ops.iter().zip(others).all(|(&a, &b)| {
                 (a.set, a.index) == (b.set, b.index) && self.operands_of(a) == self.operands_of(b)

@@ -1,10 +1,11 @@
 //! Finishing a trace: cold code, the displacements that are still open, the pool.
 
 use super::emit::{Part, displacement};
+use super::island::BEFORE;
 use super::push::BLOCKED;
 use super::state::{
-    CALLS, ColdItem, ExitState, HERE, Literal, Note, OFF_END, Open, Origin, Place, PlaceKind,
-    PoolLoad, PoolWord, Pushed, Record, UNPLACED, UNWANTED, is_placed,
+    CALLS, ColdItem, ExitForm, ExitState, HERE, Literal, Note, OFF_END, Open, Origin, Place,
+    PlaceKind, PoolLoad, PoolWord, Pushed, Record, UNPLACED, UNWANTED, is_placed,
 };
 use super::{Due, Trace, TraceBuilder};
 use crate::asm::WORD;
@@ -133,6 +134,9 @@ impl TraceBuilder {
     }
 
     fn emit_exit_code(&mut self, exit: ExitState, values: &[u64]) -> Result<(), Error> {
+        if self.copy_exit(exit) {
+            return Ok(());
+        }
         for number in exit.start..exit.start + exit.len {
             let pushed = self.exit_code[number as usize];
             self.emit_cold(pushed, Part::Hot, values, UNPLACED, |builder, at| {
@@ -145,7 +149,7 @@ impl TraceBuilder {
                 Origin::Exit(exit.same_as)
             })?;
         }
-        let jump = match (exit.jump, self.open) {
+        let jump = match (exit.jump(), self.open) {
             (Some(place), _) => Some(place),
             (None, Open::To(place)) => Some(place),
             _ => None,
@@ -155,6 +159,31 @@ impl TraceBuilder {
         }
         self.open = Open::Closed;
         Ok(())
+    }
+
+    /// Emits an exit whose words are ready, if nothing comes in front of it or among its micro-ops.
+    #[inline]
+    fn copy_exit(&mut self, exit: ExitState) -> bool {
+        let ExitForm::Ready(start) = exit.form else {
+            return false;
+        };
+        let Some(([len, nops], words)) = self.exit_words[start as usize..].split_first_chunk()
+        else {
+            return false;
+        };
+        let at = self.code.cursor() as u32;
+        if !self.is_settled() || !self.is_quick(at + BEFORE, *len, 0) {
+            return false;
+        }
+        let words = &words[..*len as usize];
+        self.code.reserve(words.len());
+        self.code.items_mut()[at as usize..][..words.len()].copy_from_slice(words);
+        self.code.advance(words.len());
+        self.nops += *nops;
+        self.gap = 0;
+        self.places.set(Place::exit(exit.same_as), at);
+        self.make_ready();
+        true
     }
 
     /// Emits a micro-op, or the cold part of one, in the cold section. Its operands are among `all`.

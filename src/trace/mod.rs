@@ -141,6 +141,7 @@ pub struct TraceBuilder {
     places: Places,
     exits: Vec<ExitState>,
     exit_code: Vec<Pushed>,
+    exit_words: Vec<u32>,
     exit_hashes: Interner,
     exit_of_hash: Vec<u32>,
     mutables: Vec<Mutable>,
@@ -242,6 +243,7 @@ impl TraceBuilder {
             places: Places::default(),
             exits: Vec::new(),
             exit_code: Vec::new(),
+            exit_words: Vec::new(),
             exit_hashes: Interner::new(seed),
             exit_of_hash: Vec::new(),
             mutables: Vec::new(),
@@ -298,6 +300,7 @@ impl TraceBuilder {
         self.veneers_of.clear();
         self.exits.clear();
         self.exit_code.clear();
+        self.exit_words.clear();
         self.exit_hashes.clear();
         self.exit_of_hash.clear();
         self.mutables.clear();

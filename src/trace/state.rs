@@ -370,12 +370,33 @@ pub(crate) struct ExitState {
     /// Its micro-ops in the builder's exit code.
     pub(crate) start: u32,
     pub(crate) len: u32,
-    /// The label that its last micro-op goes on to.
-    pub(crate) jump: Option<Place>,
+    pub(crate) form: ExitForm,
     /// The exit with the same code that stands for it.
     pub(crate) same_as: u32,
     /// Whether it begins with a NOP, so that it can be linked to another trace.
     pub(crate) linkable: bool,
+}
+
+impl ExitState {
+    /// The label that its last micro-op goes on to.
+    pub(crate) fn jump(&self) -> Option<Place> {
+        match self.form {
+            ExitForm::Jump(place) => Some(place),
+            _ => None,
+        }
+    }
+}
+
+/// What is known of an exit's code beside its micro-ops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ExitForm {
+    /// It is emitted micro-op by micro-op.
+    Plain,
+    /// So it is, and the last goes on to this label.
+    Jump(Place),
+    /// Its words are the same wherever it comes, and begin here among those of the builder's exits: how many there
+    /// are, how many of them are NOPs that came in as slots or in front, and they themselves.
+    Ready(u32),
 }
 
 /// Cold code to come.
