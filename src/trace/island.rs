@@ -3,7 +3,7 @@
 use super::emit::{Pieces, displacement};
 use super::options::FallThrough;
 use super::push::BLOCKED;
-use super::state::{Island, Literal, Mutable, Note, Open, PlaceKind, UNMADE, UNPLACED};
+use super::state::{Island, Literal, Mutable, Note, Open, PlaceKind, UNPLACED, is_placed};
 use super::{Due, TraceBuilder};
 use crate::asm::branch::{self, Field};
 use crate::asm::{NOP, UDF, WORD};
@@ -208,7 +208,7 @@ impl TraceBuilder {
                 let words = placed.or_else(|| {
                     // Most of the time there is a veneer already.
                     let known = self.veneers_of.offset(place);
-                    let is_there = (first..UNMADE).contains(&known) && branch.inner(tag) == 0;
+                    let is_there = known >= first && is_placed(known) && branch.inner(tag) == 0;
                     is_there.then(|| i64::from(known) - i64::from(branch.at))
                 });
                 let Some(words) = words else {

@@ -218,11 +218,10 @@ impl TraceBuilder {
         index: usize,
         values: &mut V,
     ) -> bool {
-        if !std::ptr::eq(set, self.rows.set) {
+        let mut run = Run::new(self);
+        if !run.can_take::<V>(set) {
             return false;
         }
-        let values = &*values.as_mut();
-        let mut run = Run::new(self);
         let start = run.at();
         let step = run.step(index, values);
         drop(run);
@@ -232,7 +231,7 @@ impl TraceBuilder {
             Step::Wants(exit) => Some(exit),
         };
         if self.options.annotate | first.is_some() {
-            return self.follow_up(start, first, values);
+            return self.follow_up(start, first, values.as_mut());
         }
         true
     }

@@ -151,8 +151,6 @@ pub(super) struct Row {
     pub(super) index: u16,
     pub(super) extra: Extra,
     pub(super) goes_on: bool,
-    /// How many operands it has.
-    pub(super) operands: u8,
 
     // What the micro-op refers to, if it does.
     /// Where, in words.
@@ -186,7 +184,6 @@ impl Row {
         index: 0,
         extra: Extra::UNUSABLE,
         goes_on: false,
-        operands: 0,
         at: 0,
         operand: 0,
         kind: CALLS as u8,
@@ -214,7 +211,6 @@ impl Row {
             index: op.index,
             extra: Extra::empty(),
             goes_on: op.goes_on(),
-            operands: u8::try_from(op.operand_count()).ok()?,
             ..Row::NONE
         };
         match references {
@@ -296,15 +292,24 @@ impl Row {
     }
 }
 
+/// The rows of a set's micro-ops.
+#[derive(Debug, Default)]
+struct OfSet {
+    /// None of them before the first is needed.
+    rows: Vec<Row>,
+    /// How many operands those that have been made have at the most.
+    most_operands: usize,
+}
+
 /// The rows of the micro-ops that were pushed.
 #[derive(Debug)]
 pub(super) struct Rows {
-    /// The set of the micro-op that was pushed last, and its number; `rows` are those of its micro-ops.
-    pub(super) set: &'static MicroOpSet,
+    /// The set of the micro-op that was pushed last, its number, and its rows.
+    set: &'static MicroOpSet,
     number: u16,
-    pub(super) rows: Vec<Row>,
+    recent: OfSet,
     /// Of the other sets, by their numbers.
-    others: Vec<Vec<Row>>,
+    others: Vec<OfSet>,
 }
 
 impl Default for Rows {
@@ -312,16 +317,34 @@ impl Default for Rows {
         Rows {
             set: const { &MicroOpSet::EMPTY },
             number: 0,
-            rows: Vec::new(),
+            recent: OfSet::default(),
             others: Vec::new(),
         }
     }
 }
 
 impl Rows {
+    /// The set whose rows are found quickly.
+    #[inline(always)]
+    pub(super) fn set(&self) -> &'static MicroOpSet {
+        self.set
+    }
+
+    /// The rows of that set, as far as they have been made, by its micro-ops' numbers.
+    #[inline(always)]
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.recent.rows
+    }
+
+    /// How many operands the micro-ops with a row have at the most.
+    #[inline(always)]
+    pub(super) fn most_operands(&self) -> usize {
+        self.recent.most_operands
+    }
+
     /// Whether the row of a micro-op has been made, be it as one that is not to be used, and is found quickly.
     pub(super) fn has_made(&self, set: &'static MicroOpSet, index: usize) -> bool {
-        let row = self.rows.get(index);
+        let row = self.recent.rows.get(index);
         let made = row.is_some_and(|row| !row.extra.contains(Extra::UNMADE));
         std::ptr::eq(self.set, set) && made
     }
@@ -338,20 +361,25 @@ impl Rows {
             self.swap(number);
             (self.set, self.number) = (op.set, number);
         }
-        if self.rows.is_empty() {
+        let OfSet {
+            rows,
+            most_operands,
+        } = &mut self.recent;
+        if rows.is_empty() {
             let unmade = Row {
                 extra: Extra::UNUSABLE.union(Extra::UNMADE),
                 ..Row::NONE
             };
-            self.rows.resize(op.set.len(), unmade);
+            rows.resize(op.set.len(), unmade);
         }
-        let row = &mut self.rows[usize::from(op.index)];
+        let row = &mut rows[usize::from(op.index)];
         if row.extra.contains(Extra::UNMADE) {
             *row = Row::new(op, slot).unwrap_or(Row::NONE);
+            *most_operands = (*most_operands).max(op.operand_count());
         }
     }
 
     fn swap(&mut self, number: u16) {
-        std::mem::swap(&mut self.others[usize::from(number)], &mut self.rows);
+        std::mem::swap(&mut self.others[usize::from(number)], &mut self.recent);
     }
 }

@@ -51,6 +51,8 @@ pub(super) enum Step {
 /// in the builder what was pushed.
 pub(super) struct Run<'b> {
     set: &'static MicroOpSet,
+    /// How many operands its micro-ops have at the most.
+    most_operands: usize,
     rows: &'b [Row],
     places: &'b mut Places,
     first_handle: u64,
@@ -91,8 +93,9 @@ impl<'b> Run<'b> {
         let end = end.min(*cursor + MAX_WORDS);
         let start = *cursor as u32 + gap;
         Run {
-            set: builder.rows.set,
-            rows: &builder.rows.rows,
+            set: builder.rows.set(),
+            most_operands: builder.rows.most_operands(),
+            rows: builder.rows.rows(),
             places: &mut builder.places,
             first_handle: builder.handles.first(),
             tests: tests != 0,
@@ -122,31 +125,42 @@ impl<'b> Run<'b> {
         self.sums.words()
     }
 
-    /// Pushes a micro-op of the run's set.
+    /// Whether micro-ops of a set can be pushed, with values of this type: only somebody's own implementation of
+    /// `MicroOp` has too few of them.
+    // The compiler looks before the run begins: all of a type are of one set.
     #[inline(always)]
-    pub(super) fn step(&mut self, index: usize, values: &[u64]) -> Step {
+    pub(super) fn can_take<V>(&self, set: &'static MicroOpSet) -> bool {
+        std::ptr::eq(set, self.set) && self.most_operands <= size_of::<V>() / size_of::<u64>()
+    }
+
+    /// Pushes a micro-op that can be taken.
+    #[inline(always)]
+    pub(super) fn step<V: AsMut<[u64]>>(&mut self, index: usize, values: &mut V) -> Step {
         let at = self.at() as usize;
-        let room = self.code.get_mut(at..at + WORDS);
-        let (Some(row), Some(code)) = (
-            self.rows.get(index),
-            room.and_then(<[u32]>::first_chunk_mut),
-        ) else {
-            return Step::Left;
-        };
-        // Only somebody's own implementation of `MicroOp` has too few.
-        if values.len() < usize::from(row.operands) {
-            return Step::Left;
+        let values = &*values.as_mut();
+        // The compiler knows that they are an array, unless it is as above.
+        if size_of_val(values) != size_of::<V>() {
+            return left();
         }
+        let Some(row) = self.rows.get(index) else {
+            return left();
+        };
+        let room = self.code.get_mut(at..at + WORDS);
+        let Some(code) = room.and_then(<[u32]>::first_chunk_mut) else {
+            return left();
+        };
         if let Some(words) = code.first_chunk_mut() {
             *words = row.words;
         }
-        if !(row.extra.is_empty() || row.do_more(self.tests, values, code)) {
-            return Step::Left;
+        if !row.extra.is_empty() {
+            cold();
+            if !row.do_more(self.tests, values, code) {
+                return left();
+            }
         }
-        let mut wants = None;
         if let Some(&value) = values.first() {
             if !row.range.has(value) {
-                return Step::Left;
+                return left();
             }
             row.hole.fill(value, code);
         }
@@ -154,24 +168,50 @@ impl<'b> Run<'b> {
             // Of a call the first place there is, which is no exit.
             let number = value.wrapping_sub(self.first_handle) & row.handles;
             let Some(offset) = self.places.get(number) else {
-                return Step::Left;
+                return left();
             };
-            if offset == UNMADE {
-                return Step::Left;
+            if offset >= UNWANTED {
+                cold();
+                if offset == UNMADE || !self.note(row, value) {
+                    return left();
+                }
+                self.pass(row);
+                return Step::Wants(Place::from_number(number).index() as u32);
             }
-            let notes = &mut self.notes[usize::from(row.kind) % self.notes.len()];
-            let Some(note) = notes.next_mut() else {
-                return Step::Left;
-            };
-            *note = Note::new(at as u32 + u32::from(row.at), value);
-            notes.advance(row.notes.into());
-            wants = (offset == UNWANTED).then(|| Place::from_number(number).index() as u32);
+            if !self.note(row, value) {
+                return left();
+            }
         }
+        self.pass(row);
+        Step::Pushed
+    }
+
+    /// Notes what the micro-op refers to, if there is room, and it does.
+    #[inline(always)]
+    fn note(&mut self, row: &Row, value: u64) -> bool {
+        let at = self.at() + u32::from(row.at);
+        let notes = &mut self.notes[usize::from(row.kind) % self.notes.len()];
+        notes.put(Note::new(at, value), row.notes.into())
+    }
+
+    #[inline(always)]
+    fn pass(&mut self, row: &'b Row) {
         self.sums += row.step;
         self.last = row;
-        wants.map_or(Step::Pushed, Step::Wants)
     }
 }
+
+#[cold]
+#[inline(always)]
+fn left() -> Step {
+    Step::Left
+}
+
+/// Tells the compiler that it seldom comes here: so that what is pushed most takes no jump but the loop's.
+// `std::hint::cold_path` is too new.
+#[cold]
+#[inline(always)]
+fn cold() {}
 
 impl Drop for Run<'_> {
     #[inline(always)]
@@ -275,10 +315,10 @@ impl TraceBuilder {
             let mut run = Run::new(self);
             let mut wanted = None;
             for op in &mut *ops {
-                if !std::ptr::eq(op.set(), run.set) {
+                if !run.can_take::<M::Operands>(op.set()) {
                     return Some(op);
                 }
-                match run.step(op.index(), op.operands().as_mut()) {
+                match run.step(op.index(), &mut op.operands()) {
                     Step::Pushed => {}
                     Step::Wants(exit) => {
                         // Until then the micro-op is kept: where it is dropped, that may panic.

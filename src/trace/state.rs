@@ -73,26 +73,29 @@ impl Place {
     }
 }
 
-/// An offset in a trace, in words; `UNPLACED` until it is known. Traces are shorter than 2^26 words,
-/// the reach of `b` in both directions.
-pub(crate) const UNPLACED: u32 = u32::MAX;
-
-/// The offset of a label that is bound in front of the next micro-op, whose place is settled with it.
-pub(crate) const HERE: u32 = u32::MAX - 1;
+// What stands for an offset in a trace that is none. Traces are shorter than 2^26 words, the reach of `b` in both
+// directions, so none of these is one.
 
 /// The offset of a label that is bound behind the last micro-op of a trace that is being finished: no
 /// code of the trace follows, and what is cold is not its place.
-pub(crate) const OFF_END: u32 = u32::MAX - 2;
+pub(crate) const OFF_END: u32 = u32::MAX - 4;
+
+/// The offset of a label that is bound in front of the next micro-op, whose place is settled with it.
+pub(crate) const HERE: u32 = u32::MAX - 3;
+
+/// An offset that is not known yet.
+pub(crate) const UNPLACED: u32 = u32::MAX - 2;
 
 /// The offset of an exit that nothing leads to so far: it will have none.
-pub(crate) const UNWANTED: u32 = u32::MAX - 3;
+pub(crate) const UNWANTED: u32 = u32::MAX - 1;
 
-/// The offset of what is no place: nobody has made one of that number.
-pub(crate) const UNMADE: u32 = u32::MAX - 4;
+/// The offset of what is no place: nobody has made one of that number. This one and `UNWANTED` are the last, so that
+/// one comparison tells them from what may be referred to as it is.
+pub(crate) const UNMADE: u32 = u32::MAX;
 
 /// Whether an offset is a place in the code, and none of the above.
 pub(crate) const fn is_placed(offset: u32) -> bool {
-    offset < UNMADE
+    offset < OFF_END
 }
 
 /// Where the places of a trace lie, in words.
