@@ -195,7 +195,9 @@ impl Plan {
             for (bytes, word) in to_code[start..end].iter_mut().zip(from) {
                 *bytes = word.to_le_bytes();
             }
-            let own = calls.partition_point(|call| (call.at as usize) < end);
+            // No more than the block has words, so what is looked at is read soon.
+            let most = calls.len().min(from.len());
+            let own = calls[..most].partition_point(|call| (call.at as usize) < end);
             let (own, others) = calls.split_at(own);
             for call in own {
                 let bytes = &mut to_code[call.at as usize];

@@ -4,7 +4,7 @@ use super::emit::{Part, displacement};
 use super::island::BEFORE;
 use super::push::BLOCKED;
 use super::state::{
-    CALLS, ColdItem, ExitForm, ExitState, HERE, Literal, Note, OFF_END, Open, Origin, Place,
+    CALLS, ColdItem, ExitForm, ExitState, HERE, KINDS, Literal, Note, OFF_END, Open, Origin, Place,
     PlaceKind, PoolLoad, PoolWord, Pushed, Record, UNPLACED, UNWANTED, is_placed,
 };
 use super::{Due, Trace, TraceBuilder};
@@ -19,7 +19,7 @@ struct Mark {
     code: usize,
     open: Open,
     gap: u32,
-    notes: [usize; 4],
+    notes: [usize; KINDS],
     loads: usize,
     due: Due,
     other_places: u32,
@@ -89,7 +89,7 @@ impl TraceBuilder {
         self.values = values;
         emitted?;
         self.targets.intern_all(
-            &mut self.notes[CALLS],
+            self.notes.of_mut(CALLS),
             |call| Target::from_raw(call.target()).key(),
             |call, number| *call = Note::new(call.at, number.into()),
         );
@@ -301,7 +301,7 @@ impl TraceBuilder {
         let tag = self.handles.tag();
         let code = &mut self.code[..];
         let mut all = true;
-        for &branch in self.notes[field as usize].get(first..).unwrap_or(&[]) {
+        for &branch in self.notes.of(field as usize).get(first..).unwrap_or(&[]) {
             let offset = self.places.offset(branch.place());
             match displacement(branch, tag, offset, reach) {
                 Some(words) => {
@@ -322,7 +322,7 @@ impl TraceBuilder {
     fn check_open(&self, field: Field) -> Result<(), Error> {
         let (first, reach) = (self.due.cursor(field), self.reach[field as usize]);
         let tag = self.handles.tag();
-        for &branch in self.notes[field as usize].get(first..).unwrap_or(&[]) {
+        for &branch in self.notes.of(field as usize).get(first..).unwrap_or(&[]) {
             let offset = self.places.offset(branch.place());
             if !is_placed(offset) {
                 return Err(self.never_placed(branch.place()));
@@ -403,7 +403,7 @@ impl TraceBuilder {
             code: self.code.len(),
             open: self.open,
             gap: self.gap,
-            notes: [0, 1, 2, CALLS].map(|kind: usize| self.notes[kind].len()),
+            notes: self.notes.counts(),
             loads: self.loads.len(),
             due: self.due,
             other_places: self.other_places,
@@ -421,14 +421,12 @@ impl TraceBuilder {
         self.open = mark.open;
         self.gap = mark.gap;
         if !self.targets.keys().is_empty() {
-            for call in self.notes[CALLS].iter_mut() {
+            for call in self.notes.of_mut(CALLS) {
                 let target = self.targets.keys()[call.target() as usize];
                 *call = Note::new(call.at, target);
             }
         }
-        for (notes, len) in self.notes.iter_mut().zip(mark.notes) {
-            notes.truncate(len);
-        }
+        self.notes.truncate(mark.notes);
         self.loads.truncate(mark.loads);
         (self.due, self.other_places) = (mark.due, mark.other_places);
         // The next micro-op is pushed the general way, which finds its end anew.
@@ -439,7 +437,7 @@ impl TraceBuilder {
         self.places.fill(PlaceKind::Cold, UNPLACED);
         self.queue.truncate(mark.queue);
         self.places.fill(PlaceKind::Exit, UNWANTED);
-        for item in &self.queue {
+        for item in self.queue.iter() {
             if let ColdItem::Exit(exit) = *item {
                 self.places.set(Place::exit(exit), UNPLACED);
             }

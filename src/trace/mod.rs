@@ -59,6 +59,7 @@ mod exits;
 mod finish;
 pub(crate) mod intern;
 mod island;
+mod notes;
 pub(crate) mod options;
 mod push;
 mod row;
@@ -80,11 +81,12 @@ use crate::op::operand::{Exit, Handle, Handles, Label, MutLiteral, OperandKind};
 use crate::op::template::MicroOpSet;
 pub use exits::ExitCode;
 use intern::Interner;
+use notes::Notes;
 use options::{FallThrough, Options};
 use row::Rows;
 use state::{
-    ColdItem, ColdPart, ExitState, HERE, Island, LoadSite, Mutable, Note, Open, Origin, Place,
-    PlaceKind, Places, Point, PoolLoad, PoolWord, Pushed, Record, Sets, UNPLACED,
+    ColdItem, ColdPart, ExitState, HERE, Island, LoadSite, Mutable, Open, Origin, Place, PlaceKind,
+    Places, Point, PoolLoad, PoolWord, Pushed, Record, Sets, UNPLACED,
 };
 use tape::Tape;
 pub use view::Trace;
@@ -132,7 +134,7 @@ pub struct TraceBuilder {
     watch: bool,
     binds: Vec<u32>,
     /// Branches by their [`Field`]s, and [calls](state::CALLS).
-    notes: [Tape<Note>; 4],
+    notes: Notes,
     loads: Tape<LoadSite>,
     due: Due,
 
@@ -148,7 +150,7 @@ pub struct TraceBuilder {
 
     // What is to be emitted cold.
     cold_parts: Vec<ColdPart>,
-    queue: Vec<ColdItem>,
+    queue: Tape<ColdItem>,
 
     // What was pushed, and what it became.
     sets: Sets,
@@ -236,7 +238,7 @@ impl TraceBuilder {
             other_places: 0,
             watch: options.annotate,
             binds: Vec::new(),
-            notes: [const { Tape::new() }; 4],
+            notes: Notes::new(),
             loads: Tape::new(),
             due: NOTHING_DUE,
             handles: Handles::new(seed as u32),
@@ -248,7 +250,7 @@ impl TraceBuilder {
             exit_of_hash: Vec::new(),
             mutables: Vec::new(),
             cold_parts: Vec::new(),
-            queue: Vec::new(),
+            queue: Tape::new(),
             sets: Sets::default(),
             rows: Rows::default(),
             values: Vec::new(),
@@ -292,7 +294,7 @@ impl TraceBuilder {
         self.gap = 0;
         self.binds.clear();
         self.watch = self.options.annotate;
-        self.notes.iter_mut().for_each(Tape::clear);
+        self.notes.clear();
         self.loads.clear();
         self.due = NOTHING_DUE;
         self.other_places = 0;

@@ -23,7 +23,7 @@
 
 use super::emit::Part;
 use super::island::BEFORE;
-use super::run::{Run, Step};
+use super::run::Run;
 use super::state::{
     ColdItem, ColdPart, HERE, Note, Open, Origin, Place, PlaceKind, Pushed, Record, UNPLACED,
 };
@@ -42,6 +42,13 @@ pub(super) const BLOCKED: u32 = 1 << 30;
 /// What an island has beside the words for what is pending: the jump around it, which is the last micro-op's
 /// slot, and its alignment.
 const ISLAND: u32 = 2;
+
+/// How many notes there is room for before a [run](super::run), of whatever kinds they are: half as many as the trace has
+/// words so far, in these bounds.
+const NOTES_AHEAD: std::ops::RangeInclusive<usize> = 64..=8192;
+
+/// From how many branches on it is worth while to forget those that are done.
+const MANY_DONE: usize = 1024;
 
 /// What is kept at most of micro-ops up to a quick end: so many operands for each word up to a third of what
 /// conditional branches reach.
@@ -103,7 +110,9 @@ impl TraceBuilder {
         {
             self.rows.prepare(op, number, self.slot);
         }
-        self.notes.iter_mut().for_each(|notes| notes.reserve(1));
+        let ahead = (self.code.cursor() / 2).clamp(*NOTES_AHEAD.start(), *NOTES_AHEAD.end());
+        self.notes.reserve(ahead);
+        self.queue.reserve(1);
         Ok(())
     }
 
@@ -223,30 +232,12 @@ impl TraceBuilder {
             return false;
         }
         let start = run.at();
-        let step = run.step(index, values);
+        let pushed = run.step(index, values);
         drop(run);
-        let first = match step {
-            Step::Left => return false,
-            Step::Pushed => None,
-            Step::Wants(exit) => Some(exit),
-        };
-        if self.options.annotate | first.is_some() {
-            return self.follow_up(start, first, values.as_mut());
+        if pushed && self.options.annotate {
+            self.watched(start, values.as_mut(), None);
         }
-        true
-    }
-
-    /// What is left to do now and then after a micro-op was pushed by its row: its exit is wanted for the `first` time, or
-    /// it is annotated. With this call that way ends, and need keep nothing beyond it.
-    #[inline(never)]
-    fn follow_up(&mut self, at: u32, first: Option<u32>, values: &[u64]) -> bool {
-        if let Some(exit) = first {
-            self.want_first(exit);
-        }
-        if self.options.annotate {
-            self.watched(at, values, None);
-        }
-        true
+        pushed
     }
 
     /// What comes in front of the next micro-op: how many words, how many the general way makes room for, and
@@ -354,7 +345,7 @@ impl TraceBuilder {
     pub(super) fn make_ready(&mut self) {
         self.code.reserve(1 + ROOM);
         let [end, _, tests, _] = self.quick_end;
-        let first_test = tests == 0 && self.notes[Field::Imm14 as usize].cursor() > self.due.tests;
+        let first_test = tests == 0 && self.notes.count(Field::Imm14 as usize) > self.due.tests;
         if first_test || self.code.cursor() >= end as usize {
             self.find_quick_end();
         }
@@ -366,7 +357,7 @@ impl TraceBuilder {
         // A reference to come has a later deadline than those of its class that are noted, or than one noted here.
         // Only for `tbz` and `tbnz`, which few use, this would be near; so there must be one already.
         let here = self.code.cursor() as u32;
-        let tests = self.notes[Field::Imm14 as usize].cursor() > self.due.tests;
+        let tests = self.notes.count(Field::Imm14 as usize) > self.due.tests;
         let soonest = self
             .options
             .reach
@@ -418,9 +409,23 @@ impl TraceBuilder {
         }
         self.emit(op, Part::Hot, &pieces, cold_part, values);
         self.make_ready();
+        self.forget_done();
         self.op_count += 1;
         self.last = (set, index);
         Ok(())
+    }
+
+    /// Forgets the branches that are done, where they are many and more than the others: in a long trace the room that they
+    /// took is better used again, as long as it is in the caches. (Not while a trace is finished, which goes back to
+    /// them if it fails.)
+    fn forget_done(&mut self) {
+        for field in [Field::Imm14, Field::Imm19] {
+            let (kind, done) = (field as usize, self.due.cursor(field));
+            if done >= MANY_DONE && done >= self.notes.count(kind) / 2 {
+                self.notes.forget(kind, done);
+                self.due.pass(field, 0);
+            }
+        }
     }
 
     /// Notes the cold part of a micro-op whose hot part comes at `hot`.

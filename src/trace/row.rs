@@ -66,7 +66,7 @@ bitflags::bitflags! {
     pub(super) struct Extra: u8 {
         /// With its slot it takes more than half of a row's words.
         const LONG = 1;
-        /// It has more than one hole, or one that is not the first operand's.
+        /// It has more holes than the one that each row has room for.
         const HOLES = 1 << 1;
         /// It has more than four holes.
         const MANY_HOLES = 1 << 2;
@@ -145,7 +145,7 @@ pub(super) struct Row {
     pub(super) handles: u64,
     /// The range of the first operand. Handles are not looked at here.
     pub(super) range: Range,
-    /// The first hole, if it is of the first operand.
+    /// The first hole, if it is of the first operand, and in the first of the words.
     pub(super) hole: Bits,
     /// Its number in its set.
     pub(super) index: u16,
@@ -259,7 +259,9 @@ impl Row {
     /// Unfolds the holes.
     fn take_holes(&mut self, holes: &[Hole]) -> Option<()> {
         let (first, others) = match holes {
-            [first, others @ ..] if first.operand == 0 => (Some(first), others),
+            [first, others @ ..] if first.operand == 0 && usize::from(first.word) < HALF => {
+                (Some(first), others)
+            }
             _ => (None, holes),
         };
         if let Some(first) = first {

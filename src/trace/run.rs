@@ -12,22 +12,22 @@
 //! [more](Row::do_more): second holes, registers, many words. And all that is known to the builder is asked for when the
 //! run begins, and told when it ends: in between there are [sums](Sums), which one addition moves on, and the code.
 //!
-//! Its end is where the quick ways end. So the look whether there is room in the code, which safe Rust takes anyway,
-//! is the look whether an island may have to come, too.
+//! Its end is where the quick ways end, or where there may be no more room for [notes](super::notes). So the look whether
+//! there is room in the code, which safe Rust takes anyway, is the look for all of them.
 //!
 //! # Invariants
 //!
-//! 1. A step that returns [`Step::Left`] has changed nothing but what lies behind the ends.
+//! 1. A step that does not push has changed nothing but what lies behind the ends.
 //! 2. However a run ends, also by a panic of what yields the micro-ops, the builder is as if those that were pushed had
 //!    been pushed one by one. (`Drop` sees to it. Notes move with each step: that is the last thing that can fail in one.)
-//! 3. While a run is going on, nothing changes that it asked for at the beginning. An exit that is wanted for
-//!    the first time ends it.
+//! 3. While a run is going on, nothing changes that it asked for at the beginning. An exit that is wanted for the first
+//!    time only takes one of the places that there are to spare before the quick ways' end must be found anew.
 
 use std::hint::select_unpredictable;
 
 use super::TraceBuilder;
 use super::row::{Bits, Extra, OPERANDS, Row, Sums, WORDS};
-use super::state::{Note, Open, Place, Places, UNMADE, UNWANTED};
+use super::state::{ColdItem, KINDS, Note, Open, Place, Places, UNMADE, UNPLACED, UNWANTED};
 use super::tape::Tape;
 use crate::op::MicroOp;
 use crate::op::operand::PLATFORM_REGISTER;
@@ -37,15 +37,6 @@ const _: () = assert!(WORDS.is_power_of_two() && WORDS <= super::push::ROOM);
 
 /// The words of the longest run: what [`Sums`] can count.
 const MAX_WORDS: usize = u16::MAX as usize;
-
-/// What became of a micro-op.
-pub(super) enum Step {
-    Pushed,
-    /// It is pushed, and this exit is wanted for the first time.
-    Wants(u32),
-    /// Something stands in the way; nothing has changed.
-    Left,
-}
 
 /// A run: what pushing by rows reads and writes. It ends when it is dropped, however that comes: then it is written down
 /// in the builder what was pushed.
@@ -60,7 +51,9 @@ pub(super) struct Run<'b> {
     tests: bool,
     /// Up to the quick ways' end.
     code: &'b mut [u32],
-    notes: &'b mut [Tape<Note>; 4],
+    notes: &'b mut [Note],
+    /// Where the next note of each kind comes.
+    cursors: &'b mut [usize; KINDS],
 
     sums: Sums,
     /// The micro-op that was pushed last.
@@ -68,7 +61,7 @@ pub(super) struct Run<'b> {
     end: End<'b>,
 }
 
-/// What a run writes down in the end.
+/// What a run writes down in the end, and what changes seldom.
 struct End<'b> {
     cursor: &'b mut usize,
     nops: &'b mut u32,
@@ -76,6 +69,9 @@ struct End<'b> {
     binds: &'b mut Vec<u32>,
     watch: &'b mut bool,
     annotate: bool,
+    queue: &'b mut Tape<ColdItem>,
+    other_places: &'b mut u32,
+    spare_places: &'b mut u32,
     /// Where the first micro-op comes, and with it the labels in front of it.
     start: u32,
     open: &'b mut Open,
@@ -90,7 +86,9 @@ impl<'b> Run<'b> {
         let ([end, _, tests, _], gap) = (builder.quick_end, builder.gap);
         let (code, cursor) = builder.code.parts_mut();
         let end = code.len().min(end as usize);
-        let end = end.min(*cursor + MAX_WORDS);
+        // Each micro-op of a run has a word at least, and one note at most.
+        let end = end.min(*cursor + MAX_WORDS.min(builder.notes.room()));
+        let (notes, cursors) = builder.notes.parts_mut();
         let start = *cursor as u32 + gap;
         Run {
             set: builder.rows.set(),
@@ -100,7 +98,8 @@ impl<'b> Run<'b> {
             first_handle: builder.handles.first(),
             tests: tests != 0,
             code: &mut code[..end],
-            notes: &mut builder.notes,
+            notes,
+            cursors,
             // Where the way is blocked that is behind every end.
             sums: Sums::new(start, gap & builder.slot, 0),
             last: &Row::NONE,
@@ -111,6 +110,9 @@ impl<'b> Run<'b> {
                 binds: &mut builder.binds,
                 watch: &mut builder.watch,
                 annotate: builder.options.annotate,
+                queue: &mut builder.queue,
+                other_places: &mut builder.other_places,
+                spare_places: &mut builder.spare_places,
                 start,
                 open: &mut builder.open,
                 gap: &mut builder.gap,
@@ -133,65 +135,94 @@ impl<'b> Run<'b> {
         std::ptr::eq(set, self.set) && self.most_operands <= size_of::<V>() / size_of::<u64>()
     }
 
-    /// Pushes a micro-op that can be taken.
+    /// Pushes a micro-op that can be taken. If something stands in the way, nothing has changed.
     #[inline(always)]
-    pub(super) fn step<V: AsMut<[u64]>>(&mut self, index: usize, values: &mut V) -> Step {
+    pub(super) fn step<V: AsMut<[u64]>>(&mut self, index: usize, values: &mut V) -> bool {
         let at = self.at() as usize;
         let values = &*values.as_mut();
         // The compiler knows that they are an array, unless it is as above.
         if size_of_val(values) != size_of::<V>() {
-            return left();
+            return false;
         }
         let Some(row) = self.rows.get(index) else {
-            return left();
+            return false;
         };
         let room = self.code.get_mut(at..at + WORDS);
         let Some(code) = room.and_then(<[u32]>::first_chunk_mut) else {
-            return left();
+            return false;
         };
         if let Some(words) = code.first_chunk_mut() {
             *words = row.words;
         }
+        if let Some(&value) = values.first() {
+            if !row.range.has(value) {
+                return false;
+            }
+            // Written as a whole, not changed: what was just written as a part of more is read only when it has reached
+            // the cache, if it lies in two lines of it.
+            let word = usize::from(row.hole.word) % row.words.len();
+            code[word] = row.words[word] ^ row.hole.of(value);
+        }
         if !row.extra.is_empty() {
             cold();
             if !row.do_more(self.tests, values, code) {
-                return left();
+                return false;
             }
-        }
-        if let Some(&value) = values.first() {
-            if !row.range.has(value) {
-                return left();
-            }
-            row.hole.fill(value, code);
         }
         if let Some(value) = pick(values, row.operand) {
             // Of a call the first place there is, which is no exit.
             let number = value.wrapping_sub(self.first_handle) & row.handles;
             let Some(offset) = self.places.get(number) else {
-                return left();
+                return false;
             };
             if offset >= UNWANTED {
                 cold();
-                if offset == UNMADE || !self.note(row, value) {
-                    return left();
+                let exit = Place::from_number(number);
+                if offset == UNMADE || !self.can_want() || !self.note(row, value) {
+                    return false;
                 }
+                self.want(exit);
                 self.pass(row);
-                return Step::Wants(Place::from_number(number).index() as u32);
+                return true;
             }
             if !self.note(row, value) {
-                return left();
+                return false;
             }
         }
         self.pass(row);
-        Step::Pushed
+        true
     }
 
     /// Notes what the micro-op refers to, if there is room, and it does.
     #[inline(always)]
     fn note(&mut self, row: &Row, value: u64) -> bool {
         let at = self.at() + u32::from(row.at);
-        let notes = &mut self.notes[usize::from(row.kind) % self.notes.len()];
-        notes.put(Note::new(at, value), row.notes.into())
+        let cursor = &mut self.cursors[usize::from(row.kind) % KINDS];
+        let Some(note) = self.notes.get_mut(*cursor) else {
+            return false;
+        };
+        *note = Note::new(at, value);
+        *cursor += usize::from(row.notes);
+        true
+    }
+
+    /// Whether there is room for an exit that nothing led to so far.
+    #[inline(always)]
+    fn can_want(&mut self) -> bool {
+        *self.end.spare_places > 0 && self.end.queue.next_mut().is_some()
+    }
+
+    /// Takes note that something leads to it. No exit's code is there before a trace is finished.
+    // Without a call: what the loop needs stays in registers.
+    #[inline(always)]
+    fn want(&mut self, exit: Place) {
+        *self.end.spare_places -= 1;
+        *self.end.other_places += 1;
+        if let Some(next) = self.end.queue.next_mut() {
+            *next = ColdItem::Exit(exit.index() as u32);
+            self.end.queue.advance(1);
+        }
+        self.places.set(exit, UNPLACED);
     }
 
     #[inline(always)]
@@ -199,12 +230,6 @@ impl<'b> Run<'b> {
         self.sums += row.step;
         self.last = row;
     }
-}
-
-#[cold]
-#[inline(always)]
-fn left() -> Step {
-    Step::Left
 }
 
 /// Tells the compiler that it seldom comes here: so that what is pushed most takes no jump but the loop's.
@@ -311,26 +336,12 @@ impl TraceBuilder {
     /// Pushes micro-ops by their rows as long as nothing stands in the way. Returns the first that was left.
     #[inline(always)]
     pub(super) fn push_run<M: MicroOp>(&mut self, ops: &mut impl Iterator<Item = M>) -> Option<M> {
-        loop {
-            let mut run = Run::new(self);
-            let mut wanted = None;
-            for op in &mut *ops {
-                if !run.can_take::<M::Operands>(op.set()) {
-                    return Some(op);
-                }
-                match run.step(op.index(), &mut op.operands()) {
-                    Step::Pushed => {}
-                    Step::Wants(exit) => {
-                        // Until then the micro-op is kept: where it is dropped, that may panic.
-                        wanted = Some((exit, op));
-                        break;
-                    }
-                    Step::Left => return Some(op),
-                }
+        let mut run = Run::new(self);
+        for op in ops {
+            if !run.can_take::<M::Operands>(op.set()) || !run.step(op.index(), &mut op.operands()) {
+                return Some(op);
             }
-            drop(run);
-            let (exit, _op) = wanted?;
-            self.want_first(exit);
         }
+        None
     }
 }

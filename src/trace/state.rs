@@ -218,6 +218,9 @@ pub(crate) struct Note {
 /// The number of the calls' notes; the branches' are those of their [`Field`](crate::asm::branch::Field)s.
 pub(crate) const CALLS: usize = 3;
 
+/// How many kinds of notes there are.
+pub(crate) const KINDS: usize = CALLS + 1;
+
 impl Note {
     /// `to` is the operand: a handle of the trace, to whose place the branch leads, or the target of a call, whose
     /// displacement is written when the trace is linked.
@@ -407,6 +410,13 @@ pub(crate) enum ExitForm {
 pub(crate) enum ColdItem {
     Part(u32),
     Exit(u32),
+}
+
+/// For the room of a tape.
+impl Default for ColdItem {
+    fn default() -> ColdItem {
+        ColdItem::Part(0)
+    }
 }
 
 /// The way on from the micro-op that was pushed last.

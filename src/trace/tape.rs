@@ -70,16 +70,10 @@ impl<T: Copy + Default> Tape<T> {
         debug_assert!(self.len <= self.items.len(), "no room was made");
     }
 
-    /// Writes what lies behind the cursor, if there is room, and moves the cursor over `more` items.
+    /// What lies behind the cursor, if there is room.
     #[inline(always)]
-    pub(crate) fn put(&mut self, item: T, more: usize) -> bool {
-        let len = self.len;
-        let Some(next) = self.items.get_mut(len) else {
-            return false;
-        };
-        *next = item;
-        self.len = len + more;
-        true
+    pub(crate) fn next_mut(&mut self) -> Option<&mut T> {
+        self.items.get_mut(self.len)
     }
 
     /// Moves the cursor over `more` items of the room.

@@ -91,7 +91,7 @@ impl<'b> Trace<'b> {
 
     /// The calls, each with the number of its target.
     pub(crate) fn calls(&self) -> &'b [Note] {
-        &self.builder.notes[CALLS]
+        self.builder.notes.of(CALLS)
     }
 
     pub(crate) fn pool(&self) -> &'b [PoolWord] {

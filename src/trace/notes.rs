@@ -1,0 +1,176 @@
+//! The notes of a trace: what is to be written once the places are known.
+//!
+//! # The problem
+//!
+//! Notes are kept by kind, because those of one kind have their deadlines in the order in which they were made. And which
+//! kind comes next nobody foresees, so a note should take no more than an address that is computed from its kind.
+//!
+//! # The strategy
+//!
+//! All are in one vector, in which each kind has a region of its own, and a cursor:
+//!
+//! ```text
+//! | Imm26 ....·     | Imm19 ..........·       | Imm14 ·   | calls .......·      |
+//!   ^ start   ^ cursor                         ^ start       ^ start
+//! ```
+//!
+//! A region that is full gets longer, and those behind it move up. So whoever knows that there is [room](Notes::room) for
+//! some of whatever kind writes them without a look at where their region ends.
+//!
+//! # Invariants
+//!
+//! 1. Each region's cursor lies between its start and the start of the next.
+//! 2. Only a region that is full, or has less room than was asked for, grows: by half of what is in it at least. Then those
+//!    behind it move, which is in proportion, as a trace's kinds grow together.
+
+use super::state::{KINDS, Note};
+
+/// Notes by their kinds.
+#[derive(Debug)]
+pub(super) struct Notes {
+    items: Vec<Note>,
+    /// Where the regions start, and where the last one ends.
+    starts: [usize; KINDS + 1],
+    /// What lies in front of them is there, what lies behind is room.
+    cursors: [usize; KINDS],
+}
+
+impl Notes {
+    pub(super) const fn new() -> Notes {
+        Notes {
+            items: Vec::new(),
+            starts: [0; KINDS + 1],
+            cursors: [0; KINDS],
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.cursors.copy_from_slice(&self.starts[..KINDS]);
+    }
+
+    /// The notes of a kind.
+    #[inline]
+    pub(super) fn of(&self, kind: usize) -> &[Note] {
+        &self.items[self.starts[kind]..self.cursors[kind]]
+    }
+
+    #[inline]
+    pub(super) fn of_mut(&mut self, kind: usize) -> &mut [Note] {
+        &mut self.items[self.starts[kind]..self.cursors[kind]]
+    }
+
+    /// How many there are of a kind.
+    #[inline]
+    pub(super) fn count(&self, kind: usize) -> usize {
+        self.cursors[kind] - self.starts[kind]
+    }
+
+    /// The numbers of all kinds.
+    pub(super) fn counts(&self) -> [usize; KINDS] {
+        std::array::from_fn(|kind| self.count(kind))
+    }
+
+    /// Takes away those that have come since there were so many.
+    pub(super) fn truncate(&mut self, counts: [usize; KINDS]) {
+        for (kind, count) in counts.into_iter().enumerate() {
+            self.cursors[kind] = self.cursors[kind].min(self.starts[kind] + count);
+        }
+    }
+
+    /// Takes away so many of the first ones of a kind.
+    pub(super) fn forget(&mut self, kind: usize, count: usize) {
+        let (start, cursor) = (self.starts[kind], &mut self.cursors[kind]);
+        self.items.copy_within(start + count..*cursor, start);
+        *cursor -= count;
+    }
+
+    #[inline(always)]
+    pub(super) fn push(&mut self, kind: usize, note: Note) {
+        if self.cursors[kind] >= self.starts[kind + 1] {
+            self.grow(kind, 1);
+        }
+        let cursor = &mut self.cursors[kind];
+        self.items[*cursor] = note;
+        *cursor += 1;
+    }
+
+    /// How many notes there is room for, of whatever kinds they are.
+    #[inline]
+    pub(super) fn room(&self) -> usize {
+        let ends = self.starts[1..].iter().zip(&self.cursors);
+        ends.map(|(end, cursor)| end - cursor).min().unwrap_or(0)
+    }
+
+    /// Makes room for so many notes, of whatever kinds they are.
+    pub(super) fn reserve(&mut self, notes: usize) {
+        for kind in 0..KINDS {
+            let room = self.starts[kind + 1] - self.cursors[kind];
+            if room < notes {
+                self.grow(kind, notes - room);
+            }
+        }
+    }
+
+    /// Everything, with the room, and where the next note of each kind comes. Of no more than there is
+    /// [room](Notes::room) for the cursors may be moved.
+    #[inline(always)]
+    pub(super) fn parts_mut(&mut self) -> (&mut [Note], &mut [usize; KINDS]) {
+        (&mut self.items, &mut self.cursors)
+    }
+
+    /// Grows by half, where `Vec` would double: notes are what a long trace needs most of its memory for.
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, kind: usize, more: usize) {
+        let by = more.max(self.count(kind) / 2).max(64);
+        let (end, len) = (self.starts[kind + 1], self.items.len());
+        self.items.reserve_exact(by);
+        self.items.resize(len + by, Note::default());
+        self.items.copy_within(end..len, end + by);
+        for start in &mut self.starts[kind + 1..] {
+            *start += by;
+        }
+        for cursor in &mut self.cursors[kind + 1..] {
+            *cursor += by;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::state::CALLS;
+    use super::*;
+
+    #[test]
+    fn notes_of_each_kind_stay_in_their_order_whatever_comes_between() {
+        let mut notes = Notes::new();
+        for round in 0..3 {
+            let mut counts = [0; KINDS];
+            for step in 0..10_000 {
+                // Calls now and then, and those of the fields in long rows.
+                let kind = if step % 7 == 6 {
+                    CALLS
+                } else {
+                    step / 100 % CALLS
+                };
+                notes.push(kind, Note::new(counts[kind], kind as u64));
+                counts[kind] += 1;
+                if step % 1000 == 0 {
+                    notes.reserve(round * 100);
+                    assert!(notes.room() >= round * 100);
+                }
+            }
+            for left in [counts, [5, counts[1], 0, 7]] {
+                notes.truncate(left.map(|count| count as usize));
+                for (kind, count) in left.into_iter().enumerate() {
+                    assert_eq!(notes.count(kind), count as usize);
+                    for (number, note) in (0..).zip(notes.of(kind)) {
+                        assert_eq!((note.at, note.target()), (number, kind as u64));
+                    }
+                }
+            }
+            notes.clear();
+            assert_eq!(notes.counts(), [0; KINDS]);
+        }
+    }
+}
