@@ -188,24 +188,19 @@ impl Plan {
         let code = trace.code();
         let (code_bytes, rest) = to.split_at_mut(code.len() * 4);
         let (to_code, _) = code_bytes.as_chunks_mut::<4>();
-        let mut calls = trace.calls();
+        let mut calls = trace.calls().iter().peekable();
         // The calls of a block are written while it is in the cache. They are in the order of the code.
         for (start, from) in (0..).step_by(BLOCK).zip(code.chunks(BLOCK)) {
             let end = start + from.len();
             for (bytes, word) in to_code[start..end].iter_mut().zip(from) {
                 *bytes = word.to_le_bytes();
             }
-            // No more than the block has words, so what is looked at is read soon.
-            let most = calls.len().min(from.len());
-            let own = calls[..most].partition_point(|call| (call.at as usize) < end);
-            let (own, others) = calls.split_at(own);
-            for call in own {
-                let bytes = &mut to_code[call.at as usize];
-                let words = self.displacement(call);
-                let linked = Field::Imm26.with_displacement(u32::from_le_bytes(*bytes), words);
-                *bytes = linked.to_le_bytes();
+            while let Some(call) = calls.next_if(|call| (call.at as usize) < end) {
+                let (at, words) = (call.at as usize, self.displacement(call));
+                // Not changed where it has just been written: that may have gone past the cache.
+                let linked = Field::Imm26.with_displacement(code[at], words);
+                to_code[at] = linked.to_le_bytes();
             }
-            calls = others;
         }
         let pool = self.literals + 2 * self.added;
         for load in trace.pool_loads() {

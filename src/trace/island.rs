@@ -3,8 +3,8 @@
 use super::emit::{Pieces, displacement};
 use super::options::FallThrough;
 use super::push::BLOCKED;
-use super::state::{Island, Literal, Mutable, Note, Open, PlaceKind, UNPLACED, is_placed};
-use super::{Due, TraceBuilder};
+use super::state::{Island, Literal, Mutable, Note, Open, PlaceKind, UNPLACED};
+use super::{Due, MAX_LEN, TraceBuilder};
 use crate::asm::branch::{self, Field};
 use crate::asm::{NOP, UDF, WORD};
 use crate::error::Error;
@@ -196,6 +196,9 @@ impl TraceBuilder {
         let last = horizon.saturating_add(reach / 2);
         let tag = self.handles.tag();
         let mut next = self.due.cursor(field);
+        // A place that already has a veneer for one of the same class is out of reach of those behind, too: it lies
+        // further back than the class reaches, or nowhere so far. (In front of the island all would reach it.)
+        let own = self.code.cursor() as u32;
         loop {
             let mut without = None;
             let code = &mut self.code[..];
@@ -204,14 +207,18 @@ impl TraceBuilder {
                     break;
                 }
                 let place = branch.place();
-                let placed = displacement(branch, tag, self.places.offset(place), reach);
-                let words = placed.or_else(|| {
-                    // Most of the time there is a veneer already.
-                    let known = self.veneers_of.offset(place);
-                    let is_there = known >= first && is_placed(known) && branch.inner(tag) == 0;
-                    is_there.then(|| i64::from(known) - i64::from(branch.at))
-                });
-                let Some(words) = words else {
+                // Most of the time there is one.
+                let known = self.veneers_of.offset(place);
+                let at_start = branch.inner(tag) == 0;
+                let words = if at_start && known.wrapping_sub(own) < MAX_LEN {
+                    i64::from(known) - i64::from(branch.at)
+                } else if let Some(words) =
+                    displacement(branch, tag, self.places.offset(place), reach)
+                {
+                    words
+                } else if at_start && known.wrapping_sub(first) < MAX_LEN {
+                    i64::from(known) - i64::from(branch.at)
+                } else {
                     without = Some(branch);
                     break;
                 };
