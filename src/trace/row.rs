@@ -100,6 +100,31 @@ impl Range {
     }
 }
 
+/// The values of the first operand with which nothing is to be done but what every row takes: its lowest, and how many
+/// there are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Quick {
+    min: u64,
+    count: u64,
+}
+
+impl Quick {
+    const NONE: Quick = Quick { min: 0, count: 0 };
+
+    /// All of a range, but for the last where they are too many to be counted.
+    fn all_of(range: Range) -> Quick {
+        Quick {
+            min: range.min,
+            count: range.span.saturating_add(1),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn has(&self, value: u64) -> bool {
+        value.wrapping_sub(self.min) < self.count
+    }
+}
+
 /// Words, those of them that are in slots, and micro-ops: 32, 16 and 16 bits, so that one addition counts all.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sums(u64);
@@ -143,13 +168,11 @@ pub(super) struct Row {
     pub(super) step: Sums,
     /// What it refers to is named by a handle if these are ones.
     pub(super) handles: u64,
-    /// The range of the first operand. Handles are not looked at here.
-    pub(super) range: Range,
+    pub(super) quick: Quick,
     /// The first hole, if it is of the first operand, and in the first of the words.
     pub(super) hole: Bits,
     /// Its number in its set.
     pub(super) index: u16,
-    pub(super) extra: Extra,
     pub(super) goes_on: bool,
 
     // What the micro-op refers to, if it does.
@@ -161,6 +184,9 @@ pub(super) struct Row {
     /// Whether there is one: how many notes it takes.
     pub(super) notes: u8,
 
+    pub(super) extra: Extra,
+    /// The range of the first operand. Handles are not looked at here.
+    pub(super) range: Range,
     /// A bit for each operand that is a general-purpose register.
     pub(super) registers: u8,
     /// The other words.
@@ -179,15 +205,16 @@ impl Row {
         words: [NOP; HALF],
         step: Sums::new(0, 0, 0),
         handles: 0,
-        range: Range::ALL,
+        quick: Quick::NONE,
         hole: Bits::NONE,
         index: 0,
-        extra: Extra::UNUSABLE,
         goes_on: false,
         at: 0,
         operand: 0,
         kind: CALLS as u8,
         notes: 0,
+        extra: Extra::UNUSABLE,
+        range: Range::ALL,
         registers: 0,
         more_words: [NOP; HALF],
         more_holes: [Bits::NONE; HOLES - 1],
@@ -252,6 +279,9 @@ impl Row {
                     row.extra.insert(Extra::OPERANDS);
                 }
             }
+        }
+        if row.extra.is_empty() {
+            row.quick = Quick::all_of(row.range);
         }
         Some(row)
     }

@@ -9,7 +9,7 @@
 //!
 //! A [`step`](Run::step) does the same with every micro-op; what one does not have is done to no effect: a hole without
 //! bits, a note that the cursor does not pass. There is one branch, on whether there is anything
-//! [more](Row::do_more): second holes, registers, many words. And all that is known to the builder is asked for when the
+//! [more](Row::do_all): second holes, registers, many words. It is the same one that looks at the first value. And all that is known to the builder is asked for when the
 //! run begins, and told when it ends: in between there are [sums](Sums), which one addition moves on, and the code.
 //!
 //! Its end is where the quick ways end, or where there may be no more room for [notes](super::notes). So the look whether
@@ -154,19 +154,13 @@ impl<'b> Run<'b> {
         if let Some(words) = code.first_chunk_mut() {
             *words = row.words;
         }
-        if let Some(&value) = values.first() {
-            if !row.range.has(value) {
-                return false;
-            }
-            // Written as a whole, not changed: what was just written as a part of more is read only when it has reached
-            // the cache, if it lies in two lines of it.
-            let word = usize::from(row.hole.word) % row.words.len();
-            code[word] = row.words[word] ^ row.hole.of(value);
-        }
-        if !row.extra.is_empty() {
-            cold();
-            if !row.do_more(self.tests, values, code) {
-                return false;
+        match values.first() {
+            Some(&value) if row.quick.has(value) => row.fill(value, code),
+            _ => {
+                cold();
+                if !row.do_all(self.tests, values, code) {
+                    return false;
+                }
             }
         }
         if let Some(value) = pick(values, row.operand) {
@@ -264,9 +258,27 @@ impl Drop for Run<'_> {
 }
 
 impl Row {
-    /// Does what is not done for every row. Returns whether it can be used for these values.
+    /// Puts the value of the first operand into its hole.
     #[inline(always)]
-    fn do_more(&self, tests: bool, values: &[u64], code: &mut [u32; WORDS]) -> bool {
+    fn fill(&self, value: u64, code: &mut [u32; WORDS]) {
+        // Written as a whole, not changed: what was just written as a part of more is read only when it has reached
+        // the cache, if it lies in two lines of it.
+        let word = usize::from(self.hole.word) % self.words.len();
+        code[word] = self.words[word] ^ self.hole.of(value);
+    }
+
+    /// Does also what is not done for every row. Returns whether it can be used for these values.
+    #[inline(always)]
+    fn do_all(&self, tests: bool, values: &[u64], code: &mut [u32; WORDS]) -> bool {
+        if let Some(&value) = values.first() {
+            if !self.range.has(value) {
+                return false;
+            }
+            self.fill(value, code);
+        }
+        if self.extra.is_empty() {
+            return true;
+        }
         let tests = tests || !self.extra.contains(Extra::TESTS);
         if !tests || self.extra.contains(Extra::UNUSABLE) || !self.fits(values) {
             return false;
@@ -337,7 +349,6 @@ impl TraceBuilder {
     #[inline(always)]
     pub(super) fn push_run<M: MicroOp>(&mut self, ops: &mut impl Iterator<Item = M>) -> Option<M> {
         let mut run = Run::new(self);
-        #[expect(clippy::manual_find, reason = "with `find` it takes a quarter longer")]
         for op in ops {
             let can_take = run.can_take::<M::Operands>(op.set());
             if !can_take || !run.step(op.index(), &mut op.operands()) {
