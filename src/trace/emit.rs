@@ -4,7 +4,7 @@ use super::TraceBuilder;
 use super::island::BEFORE;
 use super::options::FallThrough;
 use super::state::{
-    CALLS, ColdItem, HERE, Literal, LoadSite, Note, Open, Place, PlaceKind, Point, UNPLACED,
+    ColdItem, HERE, Literal, LoadSite, Note, NoteKind, Open, Place, PlaceKind, Point, UNPLACED,
     UNWANTED, is_placed,
 };
 use crate::asm::NOP;
@@ -232,7 +232,7 @@ impl TraceBuilder {
     pub(super) fn note(&mut self, at: u32, reference: &Reference, value: u64) {
         let index = Handle::from_raw(value).index();
         match reference.goal {
-            Goal::Call => return self.notes.push(CALLS, Note::new(at, value)),
+            Goal::Call => return self.notes.push(NoteKind::Call, Note::new(at, value)),
             Goal::Literal => return self.load_constant(at, reference.load, value),
             Goal::Label => {}
             Goal::Exit => self.want(index),
@@ -265,7 +265,7 @@ impl TraceBuilder {
     /// Notes a branch for later.
     #[inline]
     pub(super) fn open_branch(&mut self, branch: Note, field: Field) {
-        self.notes.push(field as usize, branch);
+        self.notes.push(field, branch);
     }
 
     /// Lets the literal load at `at` become another instruction that makes the value, or read a word.

@@ -4,7 +4,7 @@ use super::emit::{Part, displacement};
 use super::island::BEFORE;
 use super::push::BLOCKED;
 use super::state::{
-    CALLS, ColdItem, ExitForm, ExitState, HERE, KINDS, Literal, Note, OFF_END, Open, Origin, Place,
+    ColdItem, ExitForm, ExitState, HERE, Literal, Note, NoteKind, OFF_END, Open, Origin, Place,
     PlaceKind, PoolLoad, PoolWord, Pushed, Record, UNPLACED, UNWANTED, is_placed,
 };
 use super::{Due, Trace, TraceBuilder};
@@ -19,7 +19,7 @@ struct Mark {
     code: usize,
     open: Open,
     gap: u32,
-    notes: [usize; KINDS],
+    notes: [usize; NoteKind::COUNT],
     loads: usize,
     due: Due,
     other_places: u32,
@@ -89,7 +89,7 @@ impl TraceBuilder {
         self.values = values;
         emitted?;
         self.targets.intern_all(
-            self.notes.of_mut(CALLS),
+            self.notes.of_mut(NoteKind::Call),
             |call| Target::from_raw(call.target()).key(),
             |call, number| *call = Note::new(call.at, number.into()),
         );
@@ -301,7 +301,7 @@ impl TraceBuilder {
         let tag = self.handles.tag();
         let code = &mut self.code[..];
         let mut all = true;
-        for &branch in self.notes.of(field as usize).get(first..).unwrap_or(&[]) {
+        for &branch in self.notes.of(field).get(first..).unwrap_or(&[]) {
             let offset = self.places.offset(branch.place());
             match displacement(branch, tag, offset, reach) {
                 Some(words) => {
@@ -322,7 +322,7 @@ impl TraceBuilder {
     fn check_open(&self, field: Field) -> Result<(), Error> {
         let (first, reach) = (self.due.cursor(field), self.reach[field as usize]);
         let tag = self.handles.tag();
-        for &branch in self.notes.of(field as usize).get(first..).unwrap_or(&[]) {
+        for &branch in self.notes.of(field).get(first..).unwrap_or(&[]) {
             let offset = self.places.offset(branch.place());
             if !is_placed(offset) {
                 return Err(self.never_placed(branch.place()));
@@ -421,7 +421,7 @@ impl TraceBuilder {
         self.open = mark.open;
         self.gap = mark.gap;
         if !self.targets.keys().is_empty() {
-            for call in self.notes.of_mut(CALLS) {
+            for call in self.notes.of_mut(NoteKind::Call) {
                 let target = self.targets.keys()[call.target() as usize];
                 *call = Note::new(call.at, target);
             }

@@ -52,7 +52,7 @@ impl TraceBuilder {
     /// there are places that branches may lead to, and a literal for each load.
     pub(super) fn pending(&self) -> u32 {
         let [tests, conditionals] = [Field::Imm14, Field::Imm19]
-            .map(|field| self.notes.count(field as usize) - self.due.cursor(field));
+            .map(|field| self.notes.count(field) - self.due.cursor(field));
         let places = self.places.count(PlaceKind::Label) + self.other_places as usize;
         let veneers = (tests + conditionals).min(places);
         (veneers + 2 * (self.loads.cursor() - self.due.loads)) as u32
@@ -62,7 +62,7 @@ impl TraceBuilder {
     pub(super) fn deadline(&self) -> u32 {
         let mut deadline = super::MAX_LEN;
         for field in [Field::Imm14, Field::Imm19] {
-            if let Some(branch) = self.notes.of(field as usize).get(self.due.cursor(field)) {
+            if let Some(branch) = self.notes.of(field).get(self.due.cursor(field)) {
                 deadline = deadline.min(branch.at + self.reach[field as usize] - 1);
             }
         }
@@ -131,7 +131,7 @@ impl TraceBuilder {
     pub(super) fn sweep(&mut self) {
         for field in [Field::Imm14, Field::Imm19] {
             let mut next = self.due.cursor(field);
-            while let Some(&branch) = self.notes.of(field as usize).get(next) {
+            while let Some(&branch) = self.notes.of(field).get(next) {
                 if !self.try_branch(branch, field) {
                     break;
                 }
@@ -202,7 +202,7 @@ impl TraceBuilder {
         loop {
             let mut without = None;
             let code = &mut self.code[..];
-            for &branch in self.notes.of(field as usize).get(next..).unwrap_or(&[]) {
+            for &branch in self.notes.of(field).get(next..).unwrap_or(&[]) {
                 if branch.at + reach > last {
                     break;
                 }

@@ -133,7 +133,6 @@ pub struct TraceBuilder {
     /// compiled for each struct is a quarter slower when it asks both.
     watch: bool,
     binds: Vec<u32>,
-    /// Branches by their [`Field`]s, and [calls](state::CALLS).
     notes: Notes,
     loads: Tape<LoadSite>,
     due: Due,

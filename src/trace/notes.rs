@@ -23,7 +23,9 @@
 //! 2. Only a region that is full, or has less room than was asked for, grows: by half of what is in it at least. Then those
 //!    behind it move, which is in proportion, as a trace's kinds grow together.
 
-use super::state::{KINDS, Note};
+use super::state::{Note, NoteKind};
+
+const KINDS: usize = NoteKind::COUNT;
 
 /// Notes by their kinds.
 #[derive(Debug)]
@@ -50,24 +52,27 @@ impl Notes {
 
     /// The notes of a kind.
     #[inline]
-    pub(super) fn of(&self, kind: usize) -> &[Note] {
+    pub(super) fn of(&self, kind: impl Into<NoteKind>) -> &[Note] {
+        let kind = kind.into() as usize;
         &self.items[self.starts[kind]..self.cursors[kind]]
     }
 
     #[inline]
-    pub(super) fn of_mut(&mut self, kind: usize) -> &mut [Note] {
+    pub(super) fn of_mut(&mut self, kind: impl Into<NoteKind>) -> &mut [Note] {
+        let kind = kind.into() as usize;
         &mut self.items[self.starts[kind]..self.cursors[kind]]
     }
 
     /// How many there are of a kind.
     #[inline]
-    pub(super) fn count(&self, kind: usize) -> usize {
+    pub(super) fn count(&self, kind: impl Into<NoteKind>) -> usize {
+        let kind = kind.into() as usize;
         self.cursors[kind] - self.starts[kind]
     }
 
     /// The numbers of all kinds.
     pub(super) fn counts(&self) -> [usize; KINDS] {
-        std::array::from_fn(|kind| self.count(kind))
+        std::array::from_fn(|kind| self.cursors[kind] - self.starts[kind])
     }
 
     /// Takes away those that have come since there were so many.
@@ -78,14 +83,16 @@ impl Notes {
     }
 
     /// Takes away so many of the first ones of a kind.
-    pub(super) fn forget(&mut self, kind: usize, count: usize) {
+    pub(super) fn forget(&mut self, kind: impl Into<NoteKind>, count: usize) {
+        let kind = kind.into() as usize;
         let (start, cursor) = (self.starts[kind], &mut self.cursors[kind]);
         self.items.copy_within(start + count..*cursor, start);
         *cursor -= count;
     }
 
     #[inline(always)]
-    pub(super) fn push(&mut self, kind: usize, note: Note) {
+    pub(super) fn push(&mut self, kind: impl Into<NoteKind>, note: Note) {
+        let kind = kind.into() as usize;
         if self.cursors[kind] >= self.starts[kind + 1] {
             self.grow(kind, 1);
         }
@@ -122,7 +129,8 @@ impl Notes {
     #[cold]
     #[inline(never)]
     fn grow(&mut self, kind: usize, more: usize) {
-        let by = more.max(self.count(kind) / 2).max(64);
+        let count = self.cursors[kind] - self.starts[kind];
+        let by = more.max(count / 2).max(64);
         let (end, len) = (self.starts[kind + 1], self.items.len());
         self.items.reserve_exact(by);
         self.items.resize(len + by, Note::default());
@@ -138,8 +146,14 @@ impl Notes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::state::CALLS;
     use super::*;
+
+    const ALL: [NoteKind; KINDS] = [
+        NoteKind::Imm26,
+        NoteKind::Imm19,
+        NoteKind::Imm14,
+        NoteKind::Call,
+    ];
 
     #[test]
     fn notes_of_each_kind_stay_in_their_order_whatever_comes_between() {
@@ -148,23 +162,23 @@ mod tests {
             let mut counts = [0; KINDS];
             for step in 0..10_000 {
                 // Calls now and then, and those of the fields in long rows.
-                let kind = if step % 7 == 6 {
-                    CALLS
-                } else {
-                    step / 100 % CALLS
-                };
-                notes.push(kind, Note::new(counts[kind], kind as u64));
+                let kind = if step % 7 == 6 { 3 } else { step / 100 % 3 };
+                notes.push(ALL[kind], Note::new(counts[kind], kind as u64));
                 counts[kind] += 1;
                 if step % 1000 == 0 {
                     notes.reserve(round * 100);
                     assert!(notes.room() >= round * 100);
                 }
             }
-            for left in [counts, [5, counts[1], 0, 7]] {
+            let mut first = [0; KINDS];
+            for left in [counts, [5, counts[1], 0, 700]] {
                 notes.truncate(left.map(|count| count as usize));
+                notes.forget(NoteKind::Call, 10);
+                first[3] += 10;
                 for (kind, count) in left.into_iter().enumerate() {
-                    assert_eq!(notes.count(kind), count as usize);
-                    for (number, note) in (0..).zip(notes.of(kind)) {
+                    let numbers = first[kind]..count.max(first[kind]);
+                    assert_eq!(notes.count(ALL[kind]), numbers.len());
+                    for (number, note) in numbers.zip(notes.of(ALL[kind])) {
                         assert_eq!((note.at, note.target()), (number, kind as u64));
                     }
                 }

@@ -345,7 +345,7 @@ impl TraceBuilder {
     pub(super) fn make_ready(&mut self) {
         self.code.reserve(1 + ROOM);
         let [end, _, tests, _] = self.quick_end;
-        let first_test = tests == 0 && self.notes.count(Field::Imm14 as usize) > self.due.tests;
+        let first_test = tests == 0 && self.notes.count(Field::Imm14) > self.due.tests;
         if first_test || self.code.cursor() >= end as usize {
             self.find_quick_end();
         }
@@ -357,7 +357,7 @@ impl TraceBuilder {
         // A reference to come has a later deadline than those of its class that are noted, or than one noted here.
         // Only for `tbz` and `tbnz`, which few use, this would be near; so there must be one already.
         let here = self.code.cursor() as u32;
-        let tests = self.notes.count(Field::Imm14 as usize) > self.due.tests;
+        let tests = self.notes.count(Field::Imm14) > self.due.tests;
         let soonest = self
             .options
             .reach
@@ -420,9 +420,9 @@ impl TraceBuilder {
     /// them if it fails.)
     fn forget_done(&mut self) {
         for field in [Field::Imm14, Field::Imm19] {
-            let (kind, done) = (field as usize, self.due.cursor(field));
-            if done >= MANY_DONE && done >= self.notes.count(kind) / 2 {
-                self.notes.forget(kind, done);
+            let done = self.due.cursor(field);
+            if done >= MANY_DONE && done >= self.notes.count(field) / 2 {
+                self.notes.forget(field, done);
                 self.due.pass(field, 0);
             }
         }

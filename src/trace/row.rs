@@ -6,7 +6,7 @@
 
 use std::ops::AddAssign;
 
-use super::state::CALLS;
+use super::state::NoteKind;
 use crate::asm::NOP;
 use crate::asm::branch::Field;
 use crate::op::encode::Op;
@@ -180,7 +180,7 @@ pub(super) struct Row {
     pub(super) at: u8,
     pub(super) operand: u8,
     /// Which notes are kept of it.
-    pub(super) kind: u8,
+    pub(super) kind: NoteKind,
     /// Whether there is one: how many notes it takes.
     pub(super) notes: u8,
 
@@ -211,7 +211,7 @@ impl Row {
         goes_on: false,
         at: 0,
         operand: 0,
-        kind: CALLS as u8,
+        kind: NoteKind::Call,
         notes: 0,
         extra: Extra::UNUSABLE,
         range: Range::ALL,
@@ -314,7 +314,7 @@ impl Row {
         match reference.goal {
             Goal::Call => {}
             Goal::Label | Goal::Exit => {
-                (self.kind, self.handles) = (reference.field as u8, u64::MAX);
+                (self.kind, self.handles) = (reference.field.into(), u64::MAX);
             }
             _ => return None,
         }

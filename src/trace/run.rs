@@ -27,7 +27,7 @@ use std::hint::select_unpredictable;
 
 use super::TraceBuilder;
 use super::row::{Bits, Extra, OPERANDS, Row, Sums, WORDS};
-use super::state::{ColdItem, KINDS, Note, Open, Place, Places, UNMADE, UNPLACED, UNWANTED};
+use super::state::{ColdItem, Note, NoteKind, Open, Place, Places, UNMADE, UNPLACED, UNWANTED};
 use super::tape::Tape;
 use crate::op::MicroOp;
 use crate::op::operand::PLATFORM_REGISTER;
@@ -53,7 +53,7 @@ pub(super) struct Run<'b> {
     code: &'b mut [u32],
     notes: &'b mut [Note],
     /// Where the next note of each kind comes.
-    cursors: &'b mut [usize; KINDS],
+    cursors: &'b mut [usize; NoteKind::COUNT],
 
     sums: Sums,
     /// The micro-op that was pushed last.
@@ -191,7 +191,7 @@ impl<'b> Run<'b> {
     #[inline(always)]
     fn note(&mut self, row: &Row, value: u64) -> bool {
         let at = self.at() + u32::from(row.at);
-        let cursor = &mut self.cursors[usize::from(row.kind) % KINDS];
+        let cursor = &mut self.cursors[row.kind as usize];
         let Some(note) = self.notes.get_mut(*cursor) else {
             return false;
         };

@@ -1,5 +1,6 @@
 //! What a builder remembers of the trace it is building.
 
+use crate::asm::branch::Field;
 use crate::op::encode::Op;
 use crate::op::operand::{Handle, OperandKind};
 use crate::op::template::MicroOpSet;
@@ -215,11 +216,30 @@ pub(crate) struct Note {
     to: [u32; 2],
 }
 
-/// The number of the calls' notes; the branches' are those of their [`Field`](crate::asm::branch::Field)s.
-pub(crate) const CALLS: usize = 3;
+/// The kinds of notes: branches by their displacement [`Field`]s, and calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum NoteKind {
+    Imm26,
+    Imm19,
+    Imm14,
+    Call,
+}
 
-/// How many kinds of notes there are.
-pub(crate) const KINDS: usize = CALLS + 1;
+impl NoteKind {
+    pub(crate) const COUNT: usize = 4;
+}
+
+impl From<Field> for NoteKind {
+    #[inline]
+    fn from(field: Field) -> NoteKind {
+        match field {
+            Field::Imm26 => NoteKind::Imm26,
+            Field::Imm19 => NoteKind::Imm19,
+            Field::Imm14 => NoteKind::Imm14,
+        }
+    }
+}
 
 impl Note {
     /// `to` is the operand: a handle of the trace, to whose place the branch leads, or the target of a call, whose

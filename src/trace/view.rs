@@ -4,7 +4,7 @@ use super::TraceBuilder;
 #[cfg(feature = "inspect")]
 use super::state::PlaceKind;
 use super::state::{
-    CALLS, Island, Note, Origin, Place, PoolLoad, PoolWord, Pushed, Record, UNPLACED, is_placed,
+    Island, Note, NoteKind, Origin, Place, PoolLoad, PoolWord, Pushed, Record, UNPLACED, is_placed,
 };
 use crate::op::operand::Target;
 use crate::op::template::{MicroOpInfo, MicroOpSet};
@@ -91,7 +91,7 @@ impl<'b> Trace<'b> {
 
     /// The calls, each with the number of its target.
     pub(crate) fn calls(&self) -> &'b [Note] {
-        self.builder.notes.of(CALLS)
+        self.builder.notes.of(NoteKind::Call)
     }
 
     pub(crate) fn pool(&self) -> &'b [PoolWord] {
