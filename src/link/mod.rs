@@ -49,7 +49,7 @@ use crate::trace::state::Note;
 pub(crate) const ALIGNMENT: u64 = 8;
 
 /// How many words are copied at once.
-const BLOCK: usize = 4096;
+const BLOCK: usize = 8192;
 
 /// Where the calls of a target lead to.
 #[derive(Debug, Clone, Copy)]

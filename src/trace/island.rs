@@ -1,6 +1,8 @@
 //! Islands: veneers and literals at an op boundary, before a deadline runs out.
 
-use super::emit::{Pieces, displacement};
+use std::ops::Range;
+
+use super::emit::Pieces;
 use super::options::FallThrough;
 use super::push::BLOCKED;
 use super::state::{Island, Literal, Mutable, Note, Open, PlaceKind, UNPLACED};
@@ -194,47 +196,55 @@ impl TraceBuilder {
     fn serve_branches(&mut self, field: Field, first: u32, horizon: u32) {
         let reach = self.reach[field as usize];
         let last = horizon.saturating_add(reach / 2);
-        let tag = self.handles.tag();
-        let mut next = self.due.cursor(field);
-        // A place that already has a veneer for one of the same class is out of reach of those behind, too: it lies
-        // further back than the class reaches, or nowhere so far. (In front of the island all would reach it.)
+        let start = self.due.cursor(field);
+        let pending = self.notes.of(field).get(start..).unwrap_or(&[]);
+        let due = pending.partition_point(|branch| branch.at + reach <= last);
+        // The veneers of this class begin here.
         let own = self.code.cursor() as u32;
-        loop {
-            let mut without = None;
-            let code = &mut self.code[..];
-            for &branch in self.notes.of(field).get(next..).unwrap_or(&[]) {
-                if branch.at + reach > last {
-                    break;
-                }
-                let place = branch.place();
-                // Most of the time there is one.
-                let known = self.veneers_of.offset(place);
-                let at_start = branch.inner(tag) == 0;
-                let words = if at_start && known.wrapping_sub(own) < MAX_LEN {
-                    i64::from(known) - i64::from(branch.at)
-                } else if let Some(words) =
-                    displacement(branch, tag, self.places.offset(place), reach)
-                {
-                    words
-                } else if at_start && known.wrapping_sub(first) < MAX_LEN {
-                    i64::from(known) - i64::from(branch.at)
-                } else {
-                    without = Some(branch);
-                    break;
-                };
-                let word = &mut code[branch.at as usize];
-                *word = field.with_displacement(*word, words);
-                next += 1;
-            }
-            let Some(branch) = without else {
+        let mut next = start;
+        let end = start + due;
+        while next < end {
+            next += self.lead_to_veneers(field, next..end, own);
+            let Some(&branch) = self.notes.of(field).get(next..end).and_then(<[_]>::first) else {
                 break;
             };
-            let words = i64::from(self.veneer(branch, first)) - i64::from(branch.at);
-            let word = &mut self.code[branch.at as usize];
-            *word = field.with_displacement(*word, words);
+            self.serve_branch(branch, field, first);
             next += 1;
         }
         self.due.pass(field, next);
+    }
+
+    /// Lets these branches lead to veneers, up to the first whose place has none from `own` on, and returns how many those
+    /// are.
+    ///
+    /// A place that has a veneer for a branch of the same class is out of reach of those behind it, too: it lies further back
+    /// than the class reaches, or nowhere so far. (In front of the island all would reach it.) So most of the time
+    /// the veneer is all that has to be looked at.
+    #[inline(always)]
+    fn lead_to_veneers(&mut self, field: Field, branches: Range<usize>, own: u32) -> usize {
+        let (tag, veneers_of) = (self.handles.tag(), &self.veneers_of);
+        let code = &mut self.code[..];
+        let branches = self.notes.of(field).get(branches).unwrap_or(&[]);
+        let other = branches.iter().position(|branch| {
+            let veneer = veneers_of.offset(branch.place());
+            let leads_there = branch.inner(tag) == 0 && veneer.wrapping_sub(own) < MAX_LEN;
+            if leads_there {
+                let word = &mut code[branch.at as usize];
+                *word = field.with_displacement(*word, i64::from(veneer) - i64::from(branch.at));
+            }
+            !leads_there
+        });
+        other.unwrap_or(branches.len())
+    }
+
+    /// Lets a branch lead to its place, if that is in reach, or to a veneer, if need be a new one.
+    #[inline(never)]
+    fn serve_branch(&mut self, branch: Note, field: Field, first: u32) {
+        if !self.try_branch(branch, field) {
+            let words = i64::from(self.veneer(branch, first)) - i64::from(branch.at);
+            let word = &mut self.code[branch.at as usize];
+            *word = field.with_displacement(*word, words);
+        }
     }
 
     /// The `b` to a branch's place in the island whose veneers begin at `first`.
