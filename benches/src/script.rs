@@ -102,6 +102,20 @@ impl Script {
         Script { steps, labels }
     }
 
+    /// How many times over a trace of a million micro-ops has those of [`Script::long`].
+    pub const LONG_ROUNDS: usize = 20;
+
+    /// Micro-ops that are pushed again and again: more than a branch predictor learns by heart.
+    pub fn long<M: Mix>() -> Script {
+        let mut random = fastrand::Rng::with_seed(7);
+        Script::new::<M>(
+            Order::Shuffled,
+            1_000_000 / Script::LONG_ROUNDS,
+            false,
+            &mut random,
+        )
+    }
+
     /// Scripts of `len` micro-ops each, `total` in all. So many different ones that no branch predictor learns
     /// their order.
     pub fn many<M: Mix>(order: Order, len: usize, total: usize) -> Vec<Script> {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! counted TIMES build PEER ORDER     builds traces of 500 typical micro-ops
+//! counted TIMES long                 builds traces of 1,000,000, shuffled
 //! counted TIMES install SIZE         installs traces into a slab of 1MiB or 128MiB
 //! counted TIMES copy SIZE            only links them
 //! ```
@@ -23,6 +24,14 @@ fn main() {
         ["build", "one-by-one", order] => build(OneByOne::<Typical>::default(), order, times),
         ["build", "limit-of-records", order] => build(TypicalRecords::default(), order, times),
         ["build", "limit", order] => build(TypicalLimit::default(), order, times),
+        ["long"] => {
+            let mut stitch = Stitch::<Typical>::default();
+            let script = Script::long::<Typical>();
+            for _ in 0..times {
+                stitch.prepare_long(&script);
+                stitch.build_long(&script, Script::LONG_ROUNDS);
+            }
+        }
         ["install", size] => {
             let mut slab = slab(size);
             (0..times).for_each(|_| slab.install(|install| install()));

@@ -31,6 +31,13 @@ pub(crate) fn measure(update: bool, report: &mut Report) -> bool {
         let name = format!("typical/{order}/500/instructions/to-limit");
         report.line(name, own / least, Goal::None);
     }
+    let long = per_time(&["long"], "*build_long*", 1) / 1e6;
+    report.line(
+        "typical/1000000/instructions/to-500",
+        long / counts["typical/shuffled/500/opstitch"],
+        Goal::None,
+    );
+    counts.insert("typical/shuffled/1000000/opstitch".to_owned(), long);
     let [small, large] = ["1MiB", "128MiB"].map(|size| {
         let install = per_time(&["install", size], "*install_all*", 4) / BATCH as f64;
         let copy = per_time(&["copy", size], "*copy_all*", 4) / BATCH as f64;

@@ -9,20 +9,15 @@ use opstitch_benches::{Order, Script};
 use crate::report::{Goal, Report};
 use crate::sample::{Clock, Fastest, beside};
 
-/// How many micro-ops are pushed again and again: more than a branch predictor learns by heart.
-const ROUND: usize = 50_000;
-const ROUNDS: usize = 20;
-
 pub(crate) fn measure(clock: &Clock, report: &mut Report) {
-    let mut random = fastrand::Rng::with_seed(7);
-    let script = Script::new::<Typical>(Order::Shuffled, ROUND, false, &mut random);
+    let script = Script::long::<Typical>();
     let short = Script::many::<Typical>(Order::Shuffled, 500, 50_000);
     let (mut long_peer, mut peer) = (Stitch::<Typical>::default(), Stitch::<Typical>::default());
     let [mut long, mut at_500] = [const { Fastest::new() }; 2];
     for _ in 0..12 {
         long_peer.prepare_long(&script);
         let start = Instant::now();
-        let (ops, _) = long_peer.build_long(&script, ROUNDS);
+        let (ops, _) = long_peer.build_long(&script, Script::LONG_ROUNDS);
         long.add(start.elapsed().as_nanos() as f64 / ops as f64);
         let start = Instant::now();
         while start.elapsed() < Duration::from_millis(50) {
