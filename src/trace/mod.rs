@@ -34,8 +34,8 @@
 //! that a due branch leads to and a word for every literal that a due load reads, each once. Branches of
 //! one class have their deadlines in the order they were written, so the due ones are a prefix of
 //! the notes, and two cursors and a third for the loads find them: every note is looked at
-//! once, and the whole is linear. The nearest deadline is that of the notes at the cursors, and an island
-//! is at most as long as what lies behind them, or as there are places to lead to.
+//! once (and forgotten, where there are many), and the whole is linear. The nearest deadline is that of the notes at
+//! the cursors, and an island is at most as long as what lies behind them, or as there are places to lead to.
 //!
 //! # Invariants
 //!
@@ -357,7 +357,7 @@ impl TraceBuilder {
     }
 
     /// Appends micro-ops, all at once: the same as pushing them one by one. Where they are of a block's enum it takes
-    /// about two thirds of the time.
+    /// about half of the time.
     ///
     /// ```
     /// # opstitch::uops! {
