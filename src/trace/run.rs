@@ -8,9 +8,10 @@
 //! # The strategy
 //!
 //! A [`step`](Run::step) does the same with every micro-op; what one does not have is done to no effect: a hole without
-//! bits, a note that the cursor does not pass. There is one branch, on whether there is anything
-//! [more](Row::do_all): second holes, registers, many words. It is the same one that looks at the first value. And all that is known to the builder is asked for when the
-//! run begins, and told when it ends: in between there are [sums](Sums), which one addition moves on, and the code.
+//! bits, a note that the cursor does not pass. One branch looks at the first value, and whether there is anything
+//! [more](Row::do_all) to do: second holes, registers, many words. All others lead to what seldom happens, and are not
+//! taken. And all that is known to the builder is asked for when the run begins, and told when it ends: in between there
+//! are [sums](Sums), which one addition moves on, the code, and the notes.
 //!
 //! Its end is where the quick ways end, or where there may be no more room for [notes](super::notes). So the look whether
 //! there is room in the code, which safe Rust takes anyway, is the look for all of them.
