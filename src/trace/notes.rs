@@ -118,11 +118,11 @@ impl Notes {
         }
     }
 
-    /// Everything, with the room, and where the next note of each kind comes. Of no more than there is
-    /// [room](Notes::room) for the cursors may be moved.
+    /// Everything, with the room, where the next note of each kind comes, and where the regions start, each behind the one
+    /// before it. No cursor may be moved beyond its region.
     #[inline(always)]
-    pub(super) fn parts_mut(&mut self) -> (&mut [Note], &mut [usize; KINDS]) {
-        (&mut self.items, &mut self.cursors)
+    pub(super) fn parts_mut(&mut self) -> (&mut [Note], &mut [usize; KINDS], &[usize; KINDS + 1]) {
+        (&mut self.items, &mut self.cursors, &self.starts)
     }
 
     /// Grows by half, where `Vec` would double: notes are what a long trace needs most of its memory for.

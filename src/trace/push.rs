@@ -227,7 +227,7 @@ impl TraceBuilder {
         index: usize,
         values: &mut V,
     ) -> bool {
-        let mut run = Run::new(self);
+        let mut run = Run::<false>::new(self);
         if !run.can_take::<V>(set) {
             return false;
         }

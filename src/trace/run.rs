@@ -40,8 +40,8 @@ const _: () = assert!(WORDS.is_power_of_two() && WORDS <= super::push::ROOM);
 const MAX_WORDS: usize = u16::MAX as usize;
 
 /// A run: what pushing by rows reads and writes. It ends when it is dropped, however that comes: then it is written down
-/// in the builder what was pushed.
-pub(super) struct Run<'b> {
+/// in the builder what was pushed. It is of one micro-op, or of as many as there are.
+pub(super) struct Run<'b, const MANY: bool> {
     set: &'static MicroOpSet,
     /// How many operands its micro-ops have at the most.
     most_operands: usize,
@@ -53,8 +53,9 @@ pub(super) struct Run<'b> {
     /// Up to the quick ways' end.
     code: &'b mut [u32],
     notes: &'b mut [Note],
-    /// Where the next note of each kind comes.
+    /// Where the next note of each kind comes, and where their regions are.
     cursors: &'b mut [usize; NoteKind::COUNT],
+    regions: &'b [usize; NoteKind::COUNT + 1],
 
     sums: Sums,
     /// The micro-op that was pushed last.
@@ -80,16 +81,19 @@ struct End<'b> {
     last: &'b mut (&'static MicroOpSet, usize),
 }
 
-impl<'b> Run<'b> {
+impl<'b, const MANY: bool> Run<'b, MANY> {
     /// Begins a run behind what was pushed so far.
     #[inline(always)]
-    pub(super) fn new(builder: &'b mut TraceBuilder) -> Run<'b> {
+    pub(super) fn new(builder: &'b mut TraceBuilder) -> Run<'b, MANY> {
         let ([end, _, tests, _], gap) = (builder.quick_end, builder.gap);
         let (code, cursor) = builder.code.parts_mut();
         let end = code.len().min(end as usize);
         // Each micro-op of a run has a word at least, and one note at most.
-        let end = end.min(*cursor + MAX_WORDS.min(builder.notes.room()));
-        let (notes, cursors) = builder.notes.parts_mut();
+        let end = match MANY {
+            true => end.min(*cursor + MAX_WORDS.min(builder.notes.room())),
+            false => end,
+        };
+        let (notes, cursors, regions) = builder.notes.parts_mut();
         let start = *cursor as u32 + gap;
         Run {
             set: builder.rows.set(),
@@ -101,6 +105,7 @@ impl<'b> Run<'b> {
             code: &mut code[..end],
             notes,
             cursors,
+            regions,
             // Where the way is blocked that is behind every end.
             sums: Sums::new(start, gap & builder.slot, 0),
             last: &Row::NONE,
@@ -192,8 +197,11 @@ impl<'b> Run<'b> {
     #[inline(always)]
     fn note(&mut self, row: &Row, value: u64) -> bool {
         let at = self.at() + u32::from(row.at);
-        let cursor = &mut self.cursors[row.kind as usize];
-        let Some(note) = self.notes.get_mut(*cursor) else {
+        let kind = row.kind as usize;
+        let cursor = &mut self.cursors[kind];
+        // For many it is in the end of their code.
+        let is_full = !MANY && *cursor >= self.regions[kind + 1];
+        let Some(note) = self.notes.get_mut(*cursor).filter(|_| !is_full) else {
             return false;
         };
         *note = Note::new(at, value);
@@ -233,7 +241,7 @@ impl<'b> Run<'b> {
 #[inline(always)]
 fn cold() {}
 
-impl Drop for Run<'_> {
+impl<const MANY: bool> Drop for Run<'_, MANY> {
     #[inline(always)]
     fn drop(&mut self) {
         if self.sums.micro_ops() == 0 {
@@ -349,7 +357,7 @@ impl TraceBuilder {
     /// Pushes micro-ops by their rows as long as nothing stands in the way. Returns the first that was left.
     #[inline(always)]
     pub(super) fn push_run<M: MicroOp>(&mut self, ops: &mut impl Iterator<Item = M>) -> Option<M> {
-        let mut run = Run::new(self);
+        let mut run = Run::<true>::new(self);
         for op in ops {
             let can_take = run.can_take::<M::Operands>(op.set());
             if !can_take || !run.step(op.index(), &mut op.operands()) {
