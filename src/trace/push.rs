@@ -45,7 +45,7 @@ const ISLAND: u32 = 2;
 
 /// How many notes there is room for before a [run](super::run), of whatever kinds they are: half as many as the trace has
 /// words so far, in these bounds.
-const NOTES_AHEAD: std::ops::RangeInclusive<usize> = 64..=8192;
+const NOTES_AHEAD: std::ops::RangeInclusive<usize> = 64..=4096;
 
 /// From how many branches on it is worth while to forget those that are done.
 const MANY_DONE: usize = 1024;
