@@ -20,8 +20,8 @@
 //! # Invariants
 //!
 //! 1. Each region's cursor lies between its start and the start of the next.
-//! 2. Only a region that is full, or has less room than was asked for, grows: by half of what is in it at least. Then those
-//!    behind it move, which is in proportion, as a trace's kinds grow together.
+//! 2. Only a region that is full, or has less room than was asked for, grows: by half of what is in it at least, or to twice
+//!    the room. Then those behind it move; so as a trace gets longer, each note moves a few times for each kind.
 
 use super::state::{Note, NoteKind};
 
@@ -108,12 +108,13 @@ impl Notes {
         ends.map(|(end, cursor)| end - cursor).min().unwrap_or(0)
     }
 
-    /// Makes room for so many notes, of whatever kinds they are.
+    /// Makes room for so many notes, of whatever kinds they are: for twice as many where it has to, because more are asked
+    /// for as a trace gets longer.
     pub(super) fn reserve(&mut self, notes: usize) {
         for kind in 0..KINDS {
             let room = self.starts[kind + 1] - self.cursors[kind];
             if room < notes {
-                self.grow(kind, notes - room);
+                self.grow(kind, 2 * notes - room);
             }
         }
     }

@@ -20,7 +20,7 @@
 //!
 //! 1. A step that does not push has changed nothing but what lies behind the ends.
 //! 2. However a run ends, also by a panic of what yields the micro-ops, the builder is as if those that were pushed had
-//!    been pushed one by one. (`Drop` sees to it. Notes move with each step: that is the last thing that can fail in one.)
+//!    been pushed one by one. (`Drop` sees to it. Notes move with each step: after that nothing in it can fail.)
 //! 3. While a run is going on, nothing changes that it asked for at the beginning. An exit that is wanted for the first
 //!    time only takes one of the places that there are to spare before the quick ways' end must be found anew.
 
