@@ -357,7 +357,7 @@ impl TraceBuilder {
     }
 
     /// Appends micro-ops, all at once: the same as pushing them one by one. Where they are of a block's enum it takes
-    /// about half of the time.
+    /// about two thirds of the time.
     ///
     /// ```
     /// # opstitch::uops! {
