@@ -43,8 +43,8 @@ pub(super) const BLOCKED: u32 = 1 << 30;
 /// slot, and its alignment.
 const ISLAND: u32 = 2;
 
-/// How many notes there is room for before a [run](super::run), of whatever kinds they are: half as many as the trace has
-/// words so far, in these bounds.
+/// How many notes there is room for before a [run](super::run), of whatever kinds they are: an eighth of the words
+/// that the trace has so far, in these bounds.
 const NOTES_AHEAD: std::ops::RangeInclusive<usize> = 64..=4096;
 
 /// From how many branches on it is worth while to forget those that are done.
@@ -110,7 +110,7 @@ impl TraceBuilder {
         {
             self.rows.prepare(op, number, self.slot);
         }
-        let ahead = (self.code.cursor() / 2).clamp(*NOTES_AHEAD.start(), *NOTES_AHEAD.end());
+        let ahead = (self.code.cursor() / 8).clamp(*NOTES_AHEAD.start(), *NOTES_AHEAD.end());
         self.notes.reserve(ahead);
         self.queue.reserve(1);
         Ok(())
