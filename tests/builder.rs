@@ -1076,6 +1076,35 @@ fn an_island_comes_where_it_would_have_come_without_a_finish_that_failed() {
     assert_eq!(build(false), build(true));
 }
 
+#[test]
+fn displacements_that_a_failed_finish_wrote_are_written_anew() {
+    let build = |fails: bool| {
+        let mut builder = TraceBuilder::new();
+        let out = builder.exit([Leave { id: 1 }]).unwrap();
+        let (never, end) = (builder.label(), builder.label());
+        let function = Target::new(0x1_0000_0000).unwrap();
+        builder.push(GuardBit { out }).unwrap();
+        builder.push(Guard { out }).unwrap();
+        builder.push(Call { function }).unwrap();
+        builder.push(Slow).unwrap();
+        builder.push(Zero { to: never }).unwrap();
+        builder.push(Jump { to: end }).unwrap();
+        builder.push(Return).unwrap();
+        builder.bind(end).unwrap();
+        builder.push(Return).unwrap();
+        if fails {
+            let error = builder.finish().unwrap_err();
+            assert!(matches!(error, Error::LabelNeverBound { .. }), "{error}");
+        }
+        // Now the exits and the cold parts come to lie elsewhere.
+        builder.bind(never).unwrap();
+        (0..21).for_each(|n| builder.push(Add { n }).unwrap());
+        builder.push(Return).unwrap();
+        words(&linked(&mut builder))
+    };
+    assert_eq!(build(false), build(true));
+}
+
 mod together {
     opstitch::uops! {
         pub enum Op;

@@ -62,6 +62,14 @@ impl Field {
         word & !mask | (words as u32) << self.shift() & mask
     }
 
+    /// Writes a displacement into a word that has none yet, which takes less: the same as
+    /// [`with_displacement`](Field::with_displacement) if what the word carries is zero.
+    #[inline(always)]
+    pub(crate) fn displace(self, word: &mut u32, words: i64) {
+        debug_assert!(*word & self.mask() == 0, "there is a displacement");
+        *word |= self.with_displacement(0, words);
+    }
+
     /// The displacement that `word` carries, in words.
     #[cfg(any(test, feature = "inspect"))]
     pub(crate) const fn displacement(self, word: u32) -> i64 {

@@ -198,8 +198,9 @@ impl Plan {
             while let Some(call) = calls.next_if(|call| (call.at as usize) < end) {
                 let (at, words) = (call.at as usize, self.displacement(call));
                 // Not changed where it has just been written: that may have gone past the cache.
-                let linked = Field::Imm26.with_displacement(code[at], words);
-                to_code[at] = linked.to_le_bytes();
+                let mut word = code[at];
+                Field::Imm26.displace(&mut word, words);
+                to_code[at] = word.to_le_bytes();
             }
         }
         let pool = self.literals + 2 * self.added;

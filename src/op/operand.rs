@@ -80,11 +80,6 @@ impl Target {
         self.0 & RETARGETABLE != 0
     }
 
-    /// The address and the mark in one word.
-    pub(crate) const fn key(self) -> u64 {
-        self.0
-    }
-
     pub(crate) const fn from_raw(raw: u64) -> Target {
         Target(raw & !2)
     }
@@ -171,6 +166,18 @@ impl Handles {
     #[inline]
     pub(crate) fn first(&self) -> u64 {
         u64::from(self.tag) << 32
+    }
+
+    /// An operand less that: of one of the handles its lower half.
+    #[inline(always)]
+    pub(crate) fn count(&self, raw: u64) -> u64 {
+        raw.wrapping_sub(self.first())
+    }
+
+    /// The target whose operand that was.
+    #[inline]
+    pub(crate) fn target(&self, counted: u64) -> Target {
+        Target::from_raw(counted.wrapping_add(self.first()))
     }
 
     /// The handle of that kind and number.

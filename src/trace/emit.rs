@@ -67,14 +67,13 @@ impl Part {
     }
 }
 
-/// How many words lie from a branch of the trace with this tag to its target, if its place is at `offset`, and that is
-/// in reach. What has no place is not: its offset is further than anything reaches.
+/// How many words lie from a branch to its target, if its place is at `offset`, and that is in reach. What has no place is
+/// not: its offset is further than anything reaches.
 #[inline]
-pub(super) fn displacement(branch: Note, tag: u32, offset: u32, reach: u32) -> Option<i64> {
-    let words = i64::from(offset) + i64::from(branch.inner(tag)) - i64::from(branch.at);
+pub(super) fn displacement(branch: Note, offset: u32, reach: u32) -> Option<i64> {
+    let words = offset.wrapping_add(branch.inner()).wrapping_sub(branch.at);
     // One comparison for both ends: what lies in front of the range is huge without its sign.
-    let from_first = (words + i64::from(reach)) as u64;
-    (from_first < 2 * u64::from(reach)).then_some(words)
+    (words.wrapping_add(reach) < 2 * reach).then_some((words as i32).into())
 }
 
 impl Op {
@@ -179,7 +178,7 @@ impl TraceBuilder {
     pub(super) fn emit_jump(&mut self, place: Place) {
         let at = self.code.len() as u32;
         self.code.push(branch::b(0));
-        let branch = Note::branch(at, self.handles.tag(), place, 0);
+        let branch = Note::branch(at, place, 0);
         self.refer(branch, Field::Imm26);
     }
 
@@ -212,7 +211,7 @@ impl TraceBuilder {
                     Part::Hot => Place::cold(cold_part),
                     Part::Cold => Place::hot(cold_part),
                 };
-                let branch = Note::branch(at, self.handles.tag(), place, reference.argument);
+                let branch = Note::branch(at, place, reference.argument);
                 self.refer(branch, reference.field);
             } else {
                 let value = values[usize::from(reference.argument)];
@@ -230,15 +229,15 @@ impl TraceBuilder {
     // Folded to a few stores where the compiler knows the reference.
     #[inline(always)]
     pub(super) fn note(&mut self, at: u32, reference: &Reference, value: u64) {
-        let index = Handle::from_raw(value).index();
+        let (index, to) = (Handle::from_raw(value).index(), self.handles.count(value));
         match reference.goal {
-            Goal::Call => return self.notes.push(NoteKind::Call, Note::new(at, value)),
+            Goal::Call => return self.notes.push(NoteKind::Call, Note::new(at, to)),
             Goal::Literal => return self.load_constant(at, reference.load, value),
             Goal::Label => {}
             Goal::Exit => self.want(index),
             _ => return self.load(at, Literal::Mutable(index)),
         }
-        self.open_branch(Note::new(at, value), reference.field);
+        self.open_branch(Note::new(at, to), reference.field);
     }
 
     /// Writes the displacement of a branch, now or, noted, later.
@@ -254,7 +253,7 @@ impl TraceBuilder {
             self.places.offset(branch.place()),
             self.reach[field as usize],
         );
-        let words = displacement(branch, self.handles.tag(), offset, reach);
+        let words = displacement(branch, offset, reach);
         if let Some(words) = words {
             let word = &mut self.code[branch.at as usize];
             *word = field.with_displacement(*word, words);

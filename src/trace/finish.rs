@@ -12,7 +12,6 @@ use crate::asm::WORD;
 use crate::asm::branch::Field;
 use crate::error::Error;
 use crate::op::encode::Op;
-use crate::op::operand::Target;
 
 /// What `finish` may have to go back to.
 struct Mark {
@@ -90,7 +89,7 @@ impl TraceBuilder {
         emitted?;
         self.targets.intern_all(
             self.notes.of_mut(NoteKind::Call),
-            |call| Target::from_raw(call.target()).key(),
+            |call| call.target(),
             |call, number| *call = Note::new(call.at, number.into()),
         );
         self.finish_loads();
@@ -298,16 +297,12 @@ impl TraceBuilder {
     #[inline(always)]
     fn write_branches(&mut self, field: Field) -> Result<bool, Error> {
         let (first, reach) = (self.due.cursor(field), self.reach[field as usize]);
-        let tag = self.handles.tag();
         let code = &mut self.code[..];
         let mut all = true;
         for &branch in self.notes.of(field).get(first..).unwrap_or(&[]) {
             let offset = self.places.offset(branch.place());
-            match displacement(branch, tag, offset, reach) {
-                Some(words) => {
-                    let word = &mut code[branch.at as usize];
-                    *word = field.with_displacement(*word, words);
-                }
+            match displacement(branch, offset, reach) {
+                Some(words) => field.displace(&mut code[branch.at as usize], words),
                 None => all = false,
             }
         }
@@ -321,14 +316,13 @@ impl TraceBuilder {
     #[cold]
     fn check_open(&self, field: Field) -> Result<(), Error> {
         let (first, reach) = (self.due.cursor(field), self.reach[field as usize]);
-        let tag = self.handles.tag();
         for &branch in self.notes.of(field).get(first..).unwrap_or(&[]) {
             let offset = self.places.offset(branch.place());
             if !is_placed(offset) {
                 return Err(self.never_placed(branch.place()));
             }
-            if field == Field::Imm26 && displacement(branch, tag, offset, reach).is_none() {
-                let target = offset + branch.inner(tag);
+            if field == Field::Imm26 && displacement(branch, offset, reach).is_none() {
+                let target = offset + branch.inner();
                 return Err(Error::TraceTooLong {
                     distance: u64::from(target.abs_diff(branch.at)) * u64::from(WORD),
                     reach: reach * WORD,
@@ -415,7 +409,7 @@ impl TraceBuilder {
         }
     }
 
-    /// Undoes `lay_out`. Displacements that it wrote stay in the words; they are written again.
+    /// Undoes `lay_out`.
     fn wind_back(&mut self, mark: Mark) {
         self.code.truncate(mark.code);
         self.open = mark.open;
@@ -429,6 +423,13 @@ impl TraceBuilder {
         self.notes.truncate(mark.notes);
         self.loads.truncate(mark.loads);
         (self.due, self.other_places) = (mark.due, mark.other_places);
+        for field in [Field::Imm14, Field::Imm19, Field::Imm26] {
+            let open = self.notes.of(field).get(self.due.cursor(field)..);
+            for branch in open.unwrap_or(&[]) {
+                let word = &mut self.code[branch.at as usize];
+                *word = field.with_displacement(*word, 0);
+            }
+        }
         // The next micro-op is pushed the general way, which finds its end anew.
         self.quick_end = [0; 4];
         self.cold_parts.truncate(mark.cold_parts);

@@ -222,12 +222,12 @@ impl TraceBuilder {
     /// the veneer is all that has to be looked at.
     #[inline(always)]
     fn lead_to_veneers(&mut self, field: Field, branches: Range<usize>, own: u32) -> usize {
-        let (tag, veneers_of) = (self.handles.tag(), &self.veneers_of);
+        let veneers_of = &self.veneers_of;
         let code = &mut self.code[..];
         let branches = self.notes.of(field).get(branches).unwrap_or(&[]);
         let other = branches.iter().position(|branch| {
             let veneer = veneers_of.offset(branch.place());
-            let leads_there = branch.inner(tag) == 0 && veneer.wrapping_sub(own) < MAX_LEN;
+            let leads_there = branch.inner() == 0 && veneer.wrapping_sub(own) < MAX_LEN;
             if leads_there {
                 let word = &mut code[branch.at as usize];
                 *word = field.with_displacement(*word, i64::from(veneer) - i64::from(branch.at));
@@ -251,7 +251,7 @@ impl TraceBuilder {
     #[inline(never)]
     fn veneer(&mut self, branch: Note, first: u32) -> u32 {
         let place = self.representative(branch.place());
-        let inner = branch.inner(self.handles.tag());
+        let inner = branch.inner();
         let veneer = first + self.veneers.intern(place.key(inner));
         if veneer == self.code.cursor() as u32 {
             self.code.push(branch::b(0));

@@ -208,8 +208,7 @@ impl TraceBuilder {
             let (at, argument) = (start as u32 + u32::from(reference.word), reference.argument);
             if reference.goal == Goal::OtherPart {
                 self.other_places += 1;
-                let tag = self.handles.tag();
-                let part = Note::branch(at, tag, Place::cold(cold_part), argument);
+                let part = Note::branch(at, Place::cold(cold_part), argument);
                 self.open_branch(part, reference.field);
             } else {
                 self.note(at, reference, values[usize::from(argument)]);

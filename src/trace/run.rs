@@ -171,21 +171,22 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
         }
         if let Some(value) = pick(values, row.operand) {
             // Of a call the first place there is, which is no exit.
-            let number = value.wrapping_sub(self.first_handle) & row.handles;
+            let to = value.wrapping_sub(self.first_handle);
+            let number = to & row.handles;
             let Some(offset) = self.places.get(number) else {
                 return false;
             };
             if offset >= UNWANTED {
                 cold();
                 let exit = Place::from_number(number);
-                if offset == UNMADE || !self.can_want() || !self.note(row, value) {
+                if offset == UNMADE || !self.can_want() || !self.note(row, to) {
                     return false;
                 }
                 self.want(exit);
                 self.pass(row);
                 return true;
             }
-            if !self.note(row, value) {
+            if !self.note(row, to) {
                 return false;
             }
         }
@@ -195,7 +196,7 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
 
     /// Notes what the micro-op refers to, if there is room, and it does.
     #[inline(always)]
-    fn note(&mut self, row: &Row, value: u64) -> bool {
+    fn note(&mut self, row: &Row, to: u64) -> bool {
         let at = self.at() + u32::from(row.at);
         let kind = row.kind as usize;
         let cursor = &mut self.cursors[kind];
@@ -204,7 +205,7 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
         let Some(note) = self.notes.get_mut(*cursor).filter(|_| !is_full) else {
             return false;
         };
-        *note = Note::new(at, value);
+        *note = Note::new(at, to);
         *cursor += usize::from(row.notes);
         true
     }

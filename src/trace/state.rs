@@ -75,24 +75,24 @@ impl Place {
 }
 
 // What stands for an offset in a trace that is none. Traces are shorter than 2^26 words, the reach of `b` in both
-// directions, so none of these is one.
+// directions, so none of these is one, nor is in reach of anything, and distances to them fit 32 bits.
 
 /// The offset of a label that is bound behind the last micro-op of a trace that is being finished: no
 /// code of the trace follows, and what is cold is not its place.
-pub(crate) const OFF_END: u32 = u32::MAX - 4;
+pub(crate) const OFF_END: u32 = 1 << 31;
 
 /// The offset of a label that is bound in front of the next micro-op, whose place is settled with it.
-pub(crate) const HERE: u32 = u32::MAX - 3;
+pub(crate) const HERE: u32 = OFF_END + 1;
 
 /// An offset that is not known yet.
-pub(crate) const UNPLACED: u32 = u32::MAX - 2;
+pub(crate) const UNPLACED: u32 = OFF_END + 2;
 
 /// The offset of an exit that nothing leads to so far: it will have none.
-pub(crate) const UNWANTED: u32 = u32::MAX - 1;
+pub(crate) const UNWANTED: u32 = OFF_END + 3;
 
 /// The offset of what is no place: nobody has made one of that number. This one and `UNWANTED` are the last, so that
 /// one comparison tells them from what may be referred to as it is.
-pub(crate) const UNMADE: u32 = u32::MAX;
+pub(crate) const UNMADE: u32 = OFF_END + 4;
 
 /// Whether an offset is a place in the code, and none of the above.
 pub(crate) const fn is_placed(offset: u32) -> bool {
@@ -205,15 +205,16 @@ impl Places {
     }
 }
 
-/// A branch or a call whose displacement is not written yet, in 12 bytes. Those of one displacement field are kept
-/// together, and so are the calls.
+/// A branch or a call whose displacement is not written yet, and is zero in its word, in 12 bytes. Those of one
+/// displacement field are kept together, and so are the calls.
 #[derive(Debug, Clone, Copy, Default)]
+#[repr(C, packed(4))]
 pub(crate) struct Note {
+    /// What it leads to: of a call its operand, [counted](crate::op::operand::Handles::count) like a handle; of a branch its
+    /// place, and in the upper half how many words behind that.
+    to: u64,
     /// The instruction, in words.
     pub(crate) at: u32,
-    /// The halves of what it leads to: of a call its operand, of a branch its place and, counted from the trace's tag, how
-    /// many words behind that. So a handle is noted as it is.
-    to: [u32; 2],
 }
 
 /// The kinds of notes: branches by their displacement [`Field`]s, and calls.
@@ -242,48 +243,40 @@ impl From<Field> for NoteKind {
 }
 
 impl Note {
-    /// `to` is the operand: a handle of the trace, to whose place the branch leads, or the target of a call, whose
-    /// displacement is written when the trace is linked.
+    /// `to` is the operand, counted like a handle: one of the trace, to whose place the branch leads, or the target of a
+    /// call, whose displacement is written when the trace is linked.
     #[inline(always)]
     pub(crate) fn new(at: u32, to: u64) -> Note {
-        Note {
-            at,
-            to: [to as u32, (to >> 32) as u32],
-        }
+        Note { to, at }
     }
 
-    /// A branch to what lies `inner` words behind `place`, in a trace of this tag.
-    pub(crate) fn branch(at: u32, tag: u32, place: Place, inner: u16) -> Note {
-        Note {
-            at,
-            to: [place.0, tag.wrapping_add(inner.into())],
-        }
+    /// A branch to what lies `inner` words behind `place`.
+    pub(crate) fn branch(at: u32, place: Place, inner: u16) -> Note {
+        Note::new(at, u64::from(inner) << 32 | u64::from(place.0))
     }
 
     /// A branch at `at` to the same words behind `place`.
     pub(crate) fn moved(self, at: u32, place: Place) -> Note {
-        Note {
-            at,
-            to: [place.0, self.to[1]],
-        }
+        Note::new(at, u64::from(self.inner()) << 32 | u64::from(place.0))
     }
 
     /// Where a branch leads to.
     #[inline]
     pub(crate) fn place(self) -> Place {
-        Place(self.to[0])
+        Place(self.to as u32)
     }
 
     /// How many words behind that.
     #[inline]
-    pub(crate) fn inner(self, tag: u32) -> u32 {
-        self.to[1].wrapping_sub(tag)
+    pub(crate) fn inner(self) -> u32 {
+        (self.to >> 32) as u32
     }
 
-    /// What a call leads to: the operand; in a trace that is finished, the number of the target among the trace's.
+    /// What a call leads to: the operand, counted like a handle; in a trace that is finished, the number of the target
+    /// among the trace's.
     #[inline]
     pub(crate) fn target(self) -> u64 {
-        u64::from(self.to[1]) << 32 | u64::from(self.to[0])
+        self.to
     }
 }
 

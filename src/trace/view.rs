@@ -80,8 +80,9 @@ impl<'b> Trace<'b> {
 
     /// The distinct call targets, in the order in which the code first names them.
     pub fn targets(&self) -> impl ExactSizeIterator<Item = Target> + 'b {
+        let handles = self.builder.handles;
         let keys = self.builder.targets.keys().iter();
-        keys.map(|&key| Target::from_raw(key))
+        keys.map(move |&key| handles.target(key))
     }
 
     /// Hot and cold words, with every displacement inside them written.

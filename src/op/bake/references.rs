@@ -102,6 +102,11 @@ pub(super) const fn bake<const W: usize, const R: usize, const H: usize, const T
                 draft.flaw = Some((Flaw::Relocation, r));
                 return;
             };
+            // Whoever links it relies on that.
+            if reference.field.with_displacement(draft.words[at], 0) != draft.words[at] {
+                draft.flaw = Some((Flaw::Relocation, r));
+                return;
+            }
             draft.references[len] = reference;
             len += 1;
             if cold {
