@@ -29,6 +29,10 @@ struct Mark {
     next_point: Option<u32>,
 }
 
+/// Words of an exit that are copied at once: most have no more, and copying a number that the compiler knows is quicker
+/// than copying as many as there are.
+const FEW: usize = 4;
+
 impl TraceBuilder {
     /// Lays out the trace: emits the cold parts and the exits that something leads to, and writes every
     /// displacement inside it. Nothing can be pushed afterwards, until [`clear`](TraceBuilder::clear);
@@ -99,13 +103,13 @@ impl TraceBuilder {
     }
 
     fn emit_queue(&mut self, values: &[u64]) -> Result<(), Error> {
-        let mut next = 0;
+        let mut next = self.copy_exits(0);
         while let Some(&item) = self.queue.get(next) {
             match item {
                 ColdItem::Part(part) => self.emit_cold_part(part, values)?,
                 ColdItem::Exit(exit) => self.emit_exit(exit, values)?,
             }
-            next += 1;
+            next = self.copy_exits(next + 1);
         }
         Ok(())
     }
@@ -133,9 +137,6 @@ impl TraceBuilder {
     }
 
     fn emit_exit_code(&mut self, exit: ExitState, values: &[u64]) -> Result<(), Error> {
-        if self.copy_exit(exit) {
-            return Ok(());
-        }
         for number in exit.start..exit.start + exit.len {
             let pushed = self.exit_code[number as usize];
             self.emit_cold(pushed, Part::Hot, values, UNPLACED, |builder, at| {
@@ -160,29 +161,56 @@ impl TraceBuilder {
         Ok(())
     }
 
-    /// Emits an exit whose words are ready, if nothing comes in front of it or among its micro-ops.
-    #[inline]
-    fn copy_exit(&mut self, exit: ExitState) -> bool {
-        let ExitForm::Ready(start) = exit.form else {
-            return false;
-        };
-        let Some(([len, nops], words)) = self.exit_words[start as usize..].split_first_chunk()
-        else {
-            return false;
-        };
-        let at = self.code.cursor() as u32;
-        if !self.is_settled() || !self.is_quick(at + BEFORE, *len, 0) {
-            return false;
+    /// Emits exits whose words are ready, up to the first of the queue that is none, or in front of which or among whose
+    /// micro-ops anything else may come. Returns how far that was.
+    fn copy_exits(&mut self, first: usize) -> usize {
+        let is_exit = matches!(self.queue.get(first), Some(ColdItem::Exit(_)));
+        if !(is_exit && self.is_settled()) {
+            return first;
         }
-        let words = &words[..*len as usize];
-        self.code.reserve(words.len());
-        self.code.items_mut()[at as usize..][..words.len()].copy_from_slice(words);
-        self.code.advance(words.len());
-        self.nops += *nops;
-        self.gap = 0;
-        self.places.set(Place::exit(exit.same_as), at);
-        self.make_ready();
-        true
+        // As many as there are at the most, for one look at whether there is room.
+        self.code.reserve(self.exit_words.len());
+        let [end, ..] = self.quick_end;
+        let (code, cursor) = self.code.parts_mut();
+        let mut next = first;
+        while let Some(&ColdItem::Exit(index)) = self.queue.get(next) {
+            let Some(exit) = self.exits.get(index as usize) else {
+                break;
+            };
+            let place = Place::exit(exit.same_as);
+            let mut offset = self.places.offset(place);
+            if !is_placed(offset) {
+                let exit = self.exits.get(exit.same_as as usize);
+                let Some(ExitForm::Ready(start)) = exit.map(|exit| exit.form) else {
+                    break;
+                };
+                let ready = self.exit_words.get(start as usize..);
+                let Some(([len, nops], words)) = ready.and_then(<[u32]>::split_first_chunk) else {
+                    break;
+                };
+                let (len, at) = (*len as usize, *cursor);
+                if at + BEFORE as usize + len > end as usize {
+                    break;
+                }
+                let to = &mut code[at..];
+                match (to.first_chunk_mut::<FEW>(), words.first_chunk()) {
+                    // What is too many is overwritten by what follows, or is behind the end.
+                    (Some(to), Some(words)) if len <= FEW => *to = *words,
+                    _ => to[..len].copy_from_slice(&words[..len]),
+                }
+                offset = at as u32;
+                *cursor += len;
+                self.nops += *nops;
+                self.places.set(place, offset);
+            }
+            self.places.set(Place::exit(index), offset);
+            next += 1;
+        }
+        if next > first {
+            self.gap = 0;
+            self.make_ready();
+        }
+        next
     }
 
     /// Emits a micro-op, or the cold part of one, in the cold section. Its operands are among `all`.
