@@ -25,38 +25,36 @@ const HOLES: usize = 8;
 /// The operands that a row has room for.
 pub(super) const OPERANDS: usize = 4;
 
-/// Bits of an operand, and where they go: `word ^= value.rotate_left(by) & mask`.
+/// Bits of an operand, and where they go: `word ^= value.rotate_left(by) & mask`. In one word, which takes fewer loads:
+/// how far they move, the number of the word, that of the operand, 8 bits each, and in the upper half the mask.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bits {
-    mask: u32,
-    pub(super) word: u8,
-    pub(super) operand: u8,
-    by: u8,
-}
+pub(super) struct Bits(u64);
 
 impl Bits {
     /// None: what leaves every word as it is.
-    const NONE: Bits = Bits {
-        mask: 0,
-        word: 0,
-        operand: 0,
-        by: 0,
-    };
+    const NONE: Bits = Bits(0);
 
     fn new(hole: &Hole) -> Option<Bits> {
-        let (source, target, width) = (hole.source, hole.target, hole.width);
-        let bits = u32::MAX.checked_shr(32 - u32::from(width))?;
-        (hole.map == Map::IDENTITY).then_some(Bits {
-            mask: bits << target,
-            word: u8::try_from(hole.word).ok()?,
-            operand: hole.operand,
-            by: target.wrapping_sub(source) % 64,
-        })
+        let by = hole.target.wrapping_sub(hole.source) % 64;
+        let mask = u32::MAX.checked_shr(32 - u32::from(hole.width))? << hole.target;
+        let word = u8::try_from(hole.word).ok()?;
+        let low = u32::from_le_bytes([by, word, hole.operand, 0]);
+        (hole.map == Map::IDENTITY).then_some(Bits(u64::from(mask) << 32 | u64::from(low)))
     }
 
     #[inline(always)]
-    pub(super) fn of(&self, value: u64) -> u32 {
-        value.rotate_left(self.by.into()) as u32 & self.mask
+    pub(super) fn word(self) -> usize {
+        (self.0 >> 8) as u8 as usize
+    }
+
+    #[inline(always)]
+    pub(super) fn operand(self) -> u8 {
+        (self.0 >> 16) as u8
+    }
+
+    #[inline(always)]
+    pub(super) fn of(self, value: u64) -> u32 {
+        value.rotate_left(self.0 as u32) as u32 & (self.0 >> 32) as u32
     }
 }
 
@@ -158,6 +156,47 @@ impl AddAssign for Sums {
     }
 }
 
+/// A reference in one word, which takes fewer loads: where it is, which notes are kept of it, the operand, 8 bits each, and
+/// whether it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refers(u32);
+
+impl Refers {
+    /// Its operand is the first.
+    const NOTHING: Refers = Refers(0);
+
+    const fn new(at: u8, kind: NoteKind, operand: u8) -> Refers {
+        Refers(at as u32 | (kind as u32) << 8 | (operand as u32) << 16 | 1 << 31)
+    }
+
+    /// The instruction, in words from the micro-op's first.
+    #[inline(always)]
+    pub(super) fn at(self) -> u32 {
+        self.0 & 0xff
+    }
+
+    #[inline(always)]
+    pub(super) fn kind(self) -> usize {
+        (self.0 >> 8) as usize % NoteKind::COUNT
+    }
+
+    /// The operand, or, where nothing is referred to, any.
+    #[inline(always)]
+    pub(super) fn operand_or_any(self) -> u8 {
+        (self.0 >> 16) as u8 & 0x7f
+    }
+
+    fn operand(self) -> Option<usize> {
+        (self.notes() == 1).then_some(self.operand_or_any().into())
+    }
+
+    /// How many notes it takes: one, or none.
+    #[inline(always)]
+    pub(super) fn notes(self) -> usize {
+        (self.0 >> 31) as usize
+    }
+}
+
 /// A micro-op as it is pushed by its row. What all take comes first: two lines of the cache.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
@@ -174,17 +213,9 @@ pub(super) struct Row {
     /// Its number in its set.
     pub(super) index: u16,
     pub(super) goes_on: bool,
-
-    // What the micro-op refers to, if it does.
-    /// Where, in words.
-    pub(super) at: u8,
-    pub(super) operand: u8,
-    /// Which notes are kept of it.
-    pub(super) kind: NoteKind,
-    /// Whether there is one: how many notes it takes.
-    pub(super) notes: u8,
-
     pub(super) extra: Extra,
+    /// What the micro-op refers to, if it does.
+    pub(super) refers: Refers,
     /// The range of the first operand. Handles are not looked at here.
     pub(super) range: Range,
     /// A bit for each operand that is a general-purpose register.
@@ -209,11 +240,8 @@ impl Row {
         hole: Bits::NONE,
         index: 0,
         goes_on: false,
-        at: 0,
-        operand: 0,
-        kind: NoteKind::Call,
-        notes: 0,
         extra: Extra::UNUSABLE,
+        refers: Refers::NOTHING,
         range: Range::ALL,
         registers: 0,
         more_words: [NOP; HALF],
@@ -257,7 +285,7 @@ impl Row {
             let range = op.set.ranges.get(usize::from(operand.range))?;
             // A handle is looked at where the reference leads to.
             if operand.kind.is_handle() {
-                (row.notes == 1 && usize::from(row.operand) == index).then_some(())?;
+                (row.refers.operand() == Some(index)).then_some(())?;
             } else {
                 let range = Range {
                     min: range.min,
@@ -308,16 +336,16 @@ impl Row {
 
     /// Notes what it refers to.
     fn refer(&mut self, reference: &Reference) -> Option<()> {
-        self.at = u8::try_from(reference.word).ok()?;
-        self.operand = u8::try_from(reference.argument).ok()?;
-        self.notes = 1;
-        match reference.goal {
-            Goal::Call => {}
+        let kind = match reference.goal {
+            Goal::Call => NoteKind::Call,
             Goal::Label | Goal::Exit => {
-                (self.kind, self.handles) = (reference.field.into(), u64::MAX);
+                self.handles = u64::MAX;
+                reference.field.into()
             }
             _ => return None,
-        }
+        };
+        let at = u8::try_from(reference.word).ok()?;
+        self.refers = Refers::new(at, kind, u8::try_from(reference.argument).ok()?);
         let tests = self.handles != 0 && reference.field == Field::Imm14;
         self.extra.set(Extra::TESTS, tests);
         Some(())

@@ -169,7 +169,7 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
                 }
             }
         }
-        if let Some(value) = pick(values, row.operand) {
+        if let Some(value) = pick(values, row.refers.operand_or_any()) {
             // Of a call the first place there is, which is no exit.
             let to = value.wrapping_sub(self.first_handle);
             let number = to & row.handles;
@@ -197,16 +197,17 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
     /// Notes what the micro-op refers to, if there is room, and it does.
     #[inline(always)]
     fn note(&mut self, row: &Row, to: u64) -> bool {
-        let at = self.at() + u32::from(row.at);
-        let kind = row.kind as usize;
-        let cursor = &mut self.cursors[kind];
+        let at = self.at() + row.refers.at();
+        let kind = row.refers.kind();
+        let cursor = self.cursors[kind];
         // For many it is in the end of their code.
-        let is_full = !MANY && *cursor >= self.regions[kind + 1];
-        let Some(note) = self.notes.get_mut(*cursor).filter(|_| !is_full) else {
+        let is_full = !MANY && cursor >= self.regions[kind + 1];
+        let Some(note) = self.notes.get_mut(cursor).filter(|_| !is_full) else {
             return false;
         };
         *note = Note::new(at, to);
-        *cursor += usize::from(row.notes);
+        // Not read anew: the compiler does not know that the note lies elsewhere.
+        self.cursors[kind] = cursor + row.refers.notes();
         true
     }
 
@@ -273,7 +274,7 @@ impl Row {
     fn fill(&self, value: u64, code: &mut [u32; WORDS]) {
         // Written as a whole, not changed: what was just written as a part of more is read only when it has reached
         // the cache, if it lies in two lines of it.
-        let word = usize::from(self.hole.word) % self.words.len();
+        let word = self.hole.word() % self.words.len();
         code[word] = self.words[word] ^ self.hole.of(value);
     }
 
@@ -331,12 +332,12 @@ impl Bits {
     /// Puts a value into the hole.
     #[inline(always)]
     fn fill(&self, value: u64, code: &mut [u32; WORDS]) {
-        code[usize::from(self.word) % WORDS] ^= self.of(value);
+        code[self.word() % WORDS] ^= self.of(value);
     }
 
     #[inline(always)]
     fn fill_one_of(&self, values: &[u64], code: &mut [u32; WORDS]) {
-        if let Some(value) = pick(values, self.operand) {
+        if let Some(value) = pick(values, self.operand()) {
             self.fill(value, code);
         }
     }
