@@ -325,14 +325,24 @@ impl TraceBuilder {
     #[inline(always)]
     fn write_branches(&mut self, field: Field) -> Result<bool, Error> {
         let (first, reach) = (self.due.cursor(field), self.reach[field as usize]);
-        let code = &mut self.code[..];
+        let (code, places) = (&mut self.code[..], &self.places);
         let mut all = true;
-        for &branch in self.notes.of(field).get(first..).unwrap_or(&[]) {
-            let offset = self.places.offset(branch.place());
-            match displacement(branch, offset, reach) {
-                Some(words) => field.displace(&mut code[branch.at as usize], words),
-                None => all = false,
+        let mut branches = self.notes.of(field).get(first..).unwrap_or(&[]).iter();
+        loop {
+            let other = branches.find(|&&branch| {
+                let offset = places.get(branch.place().number());
+                let words = offset.and_then(|offset| displacement(branch, offset, reach));
+                let word = code.get_mut(branch.at as usize);
+                match (words, word) {
+                    (Some(words), Some(word)) => field.displace(word, words),
+                    _ => return true,
+                }
+                false
+            });
+            if other.is_none() {
+                break;
             }
+            all = false;
         }
         if !all {
             self.check_open(field)?;

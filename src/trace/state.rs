@@ -60,6 +60,10 @@ impl Place {
         Place(number as u32)
     }
 
+    pub(crate) fn number(self) -> u64 {
+        self.0.into()
+    }
+
     pub(crate) fn index(self) -> usize {
         (self.0 >> Handle::KIND_BITS) as usize
     }
