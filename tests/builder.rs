@@ -1119,6 +1119,39 @@ mod together {
     }
 }
 
+/// One word for each note is the most that there can be of them, and these come behind others that have more.
+#[test]
+fn short_micro_ops_that_all_refer_to_something_are_pushed_together_as_one_by_one() {
+    opstitch::uops! {
+        enum Op;
+        op Long(n: u12, out: exit) { ; add x0, x0, n ; add x0, x0, n ; cbnz x0, =>out ; add x0, x0, n }
+        op Guard(out: exit) { ; cbnz x1, =>out }
+        op Call(function: call) { ; bl =>function }
+        op Leave { ; ret }
+    }
+    let build = |together: bool| {
+        let options = Options::new()
+            .annotate(false)
+            .fall_through(FallThrough::Elide);
+        let mut builder = TraceBuilder::with_options(options);
+        let out = builder.exit([Leave]).unwrap();
+        let function = Target::new(1 << 32).unwrap();
+        let (long, guard, call) = (Long { n: 1, out }, Guard { out }, Call { function });
+        let mut ops: Vec<Op> = vec![long.into(); 300];
+        for count in [300, 10_000] {
+            ops.extend(vec![Op::from(call); count]);
+            ops.extend(vec![Op::from(guard); 10_000]);
+        }
+        ops.extend([Op::from(long), Leave.into()]);
+        match together {
+            true => builder.push_all(&ops).unwrap(),
+            false => ops.iter().for_each(|op| builder.push(op).unwrap()),
+        }
+        words(&linked(&mut builder))
+    };
+    assert_eq!(build(true), build(false));
+}
+
 /// Micro-ops of all kinds, in an order that looks like none.
 fn many(count: usize, out: Exit, to: Label) -> Vec<together::Op> {
     use together::{Add, Back, Call, Guard, Jump, Load, Nothing, Return};

@@ -43,9 +43,9 @@ pub(super) const BLOCKED: u32 = 1 << 30;
 /// slot, and its alignment.
 const ISLAND: u32 = 2;
 
-/// How many notes there is room for before a [run](super::run), of whatever kinds they are: an eighth of the words
-/// that the trace has so far, in these bounds.
-const NOTES_AHEAD: std::ops::RangeInclusive<usize> = 64..=4096;
+/// For how many words there is room for notes before a [run](super::run), of whatever kinds they are: an eighth of the
+/// words that the trace has so far, in these bounds.
+const WORDS_AHEAD: std::ops::RangeInclusive<usize> = 64..=4096;
 
 /// From how many branches on it is worth while to forget those that are done.
 const MANY_DONE: usize = 1024;
@@ -110,8 +110,9 @@ impl TraceBuilder {
         {
             self.rows.prepare(op, number, self.slot);
         }
-        let ahead = (self.code.cursor() / 8).clamp(*NOTES_AHEAD.start(), *NOTES_AHEAD.end());
-        self.notes.reserve(ahead);
+        let ahead = (self.code.cursor() / 8).clamp(*WORDS_AHEAD.start(), *WORDS_AHEAD.end());
+        self.notes
+            .reserve(ahead.div_ceil(self.rows.words_of_note()));
         self.queue.reserve(1);
         Ok(())
     }

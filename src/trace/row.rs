@@ -353,12 +353,24 @@ impl Row {
 }
 
 /// The rows of a set's micro-ops.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct OfSet {
     /// None of them before the first is needed.
     rows: Vec<Row>,
     /// How many operands those that have been made have at the most.
     most_operands: usize,
+    /// How many words those of them have at the least that refer to something.
+    words_of_note: usize,
+}
+
+impl Default for OfSet {
+    fn default() -> Self {
+        OfSet {
+            rows: Vec::new(),
+            most_operands: 0,
+            words_of_note: WORDS,
+        }
+    }
 }
 
 /// The rows of the micro-ops that were pushed.
@@ -402,6 +414,12 @@ impl Rows {
         self.recent.most_operands
     }
 
+    /// How many words come with a note at the least.
+    #[inline(always)]
+    pub(super) fn words_of_note(&self) -> usize {
+        self.recent.words_of_note
+    }
+
     /// Whether the row of a micro-op has been made, be it as one that is not to be used, and is found quickly.
     pub(super) fn has_made(&self, set: &'static MicroOpSet, index: usize) -> bool {
         let row = self.recent.rows.get(index);
@@ -424,6 +442,7 @@ impl Rows {
         let OfSet {
             rows,
             most_operands,
+            words_of_note,
         } = &mut self.recent;
         if rows.is_empty() {
             let unmade = Row {
@@ -436,6 +455,9 @@ impl Rows {
         if row.extra.contains(Extra::UNMADE) {
             *row = Row::new(op, slot).unwrap_or(Row::NONE);
             *most_operands = (*most_operands).max(op.operand_count());
+            if row.refers.notes() > 0 {
+                *words_of_note = (*words_of_note).min(row.step.words() as usize);
+            }
         }
     }
 

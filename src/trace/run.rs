@@ -88,9 +88,9 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
         let ([end, _, tests, _], gap) = (builder.quick_end, builder.gap);
         let (code, cursor) = builder.code.parts_mut();
         let end = code.len().min(end as usize);
-        // Each micro-op of a run has a word at least, and one note at most.
+        let words = builder.notes.room() * builder.rows.words_of_note();
         let end = match MANY {
-            true => end.min(*cursor + MAX_WORDS.min(builder.notes.room())),
+            true => end.min(*cursor + MAX_WORDS.min(words)),
             false => end,
         };
         let (notes, cursors, regions) = builder.notes.parts_mut();
@@ -202,6 +202,7 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
         let cursor = self.cursors[kind];
         // For many it is in the end of their code.
         let is_full = !MANY && cursor >= self.regions[kind + 1];
+        debug_assert!(is_full || cursor < self.regions[kind + 1]);
         let Some(note) = self.notes.get_mut(cursor).filter(|_| !is_full) else {
             return false;
         };
