@@ -51,7 +51,9 @@
 //!    `binds` are the labels that belong behind it.
 //! 5. *One layout*: what is laid out does not depend on which way a micro-op was pushed or when the cursors
 //!    moved, and so not on how much memory the builder had, nor on calls in between that failed.
-//! 6. *Alignment*: literals lie at multiples of 8 from the trace's start, and a trace is linked to a
+//! 6. *Zero until written*: a branch or call that is noted and not done has a displacement of zero in its word, whatever
+//!    has been tried with it. Whoever writes it may rely on that.
+//! 7. *Alignment*: literals lie at multiples of 8 from the trace's start, and a trace is linked to a
 //!    multiple of 8 only.
 
 pub(crate) mod emit;

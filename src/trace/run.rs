@@ -13,8 +13,12 @@
 //! taken. And all that is known to the builder is asked for when the run begins, and told when it ends: in between there
 //! are [sums](Sums), which one addition moves on, the code, and the notes.
 //!
-//! Its end is where the quick ways end, or where there may be no more room for [notes](super::notes). So the look whether
-//! there is room in the code, which safe Rust takes anyway, is the look for all of them.
+//! Its end is where the quick ways end, or where there may be no more room for [notes](super::notes): a note comes with so
+//! many [words](super::row::Rows::words_of_note) at the least. So the look whether there is room in the code, which safe
+//! Rust takes anyway, is the look for all of them.
+//!
+//! What it waits for is loads more than anything else. So what a row says of its hole, and of what it refers to, is in one
+//! word each, though taking it apart takes more instructions.
 //!
 //! # Invariants
 //!
