@@ -54,6 +54,7 @@ impl Bits {
 
     #[inline(always)]
     pub(super) fn of(self, value: u64) -> u32 {
+        // It goes by the lowest six bits.
         value.rotate_left(self.0 as u32) as u32 & (self.0 >> 32) as u32
     }
 }
@@ -359,7 +360,7 @@ struct OfSet {
     rows: Vec<Row>,
     /// How many operands those that have been made have at the most.
     most_operands: usize,
-    /// How many words those of them have at the least that refer to something.
+    /// How many words those of them have at the least that refer to something, with their slots: at most [`WORDS`].
     words_of_note: usize,
 }
 

@@ -92,6 +92,8 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
         let ([end, _, tests, _], gap) = (builder.quick_end, builder.gap);
         let (code, cursor) = builder.code.parts_mut();
         let end = code.len().min(end as usize);
+        // In front of each step there are `WORDS` left, and no more come with a note: so there is room for one then,
+        // also for what is written there of a micro-op that has none.
         let words = builder.notes.room() * builder.rows.words_of_note();
         let end = match MANY {
             true => end.min(*cursor + MAX_WORDS.min(words)),
