@@ -44,6 +44,6 @@ pub mod __private {
     };
     pub use crate::op::operand::{OperandKind, OperandValue};
     pub use crate::op::template::{Affine, Hole, MicroOpSet, Operand, Range, Reference, Template};
-    pub use crate::op::write_micro_op;
+    pub use crate::op::{Visitor, write_micro_op};
     pub use dynasm::dynasm;
 }

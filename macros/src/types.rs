@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::operand::{Kind, Operand};
-use crate::parse::Block;
+use crate::parse::{Block, Op};
 
 /// The struct per micro-op, and the enum.
 pub(crate) fn types(block: &Block, ops: &[Vec<Operand>]) -> TokenStream {
@@ -113,6 +113,8 @@ pub(crate) fn implementations(
     let mut items = TokenStream::new();
     let mut indices = TokenStream::new();
     let mut values = TokenStream::new();
+    let mut visits = TokenStream::new();
+    let is_known = !are_mostly_alike(block, ops);
     for (index, (op, operands)) in block.ops.iter().zip(ops).enumerate() {
         let op_name = &op.name;
         let count = operands.len();
@@ -127,6 +129,7 @@ pub(crate) fn implementations(
         let padding = (count..most).map(|_| quote!(0));
         let binding = if count == 0 { quote!(_) } else { quote!(op) };
         indices.extend(quote!(#name::#op_name(_) => #index,));
+        visits.extend(quote!(#name::#op_name(op) => visitor.visit(op),));
         values.extend(quote!(
             #name::#op_name(#binding) => [#(#raw_of_variant,)* #(#padding),*],
         ));
@@ -134,7 +137,7 @@ pub(crate) fn implementations(
             impl ::opstitch::MicroOp for #op_name {
                 type Operands = [::core::primitive::u64; #count];
                 const DATA: p::MicroOpSet = #data;
-                const IS_ONE: ::core::primitive::bool = true;
+                const IS_KNOWN: ::core::primitive::bool = true;
                 #[inline]
                 fn set(&self) -> &'static ::opstitch::MicroOpSet { #set_value }
                 #[inline]
@@ -171,12 +174,15 @@ pub(crate) fn implementations(
             }
             impl ::opstitch::MicroOp for #name {
                 type Operands = [::core::primitive::u64; #most];
+                const IS_KNOWN: ::core::primitive::bool = #is_known;
                 #[inline]
                 fn set(&self) -> &'static ::opstitch::MicroOpSet { #set_value }
                 #[inline]
                 fn index(&self) -> ::core::primitive::usize { match self { #indices } }
                 #[inline]
                 fn operands(&self) -> [::core::primitive::u64; #most] { match self { #values } }
+                #[inline]
+                fn visit<V: p::Visitor>(&self, visitor: V) -> V::Output { match self { #visits } }
             }
             impl ::core::fmt::Display for #name {
                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
@@ -190,4 +196,29 @@ pub(crate) fn implementations(
             }
         };
     }
+}
+
+/// Whether most of the micro-ops lie alike in their enum, and have nothing that a row of the builder has no room for. Then
+/// one way of pushing serves them all, and takes no branch that depends on which of them comes; otherwise there is one
+/// anyway, and it had better lead to code for the micro-op alone.
+fn are_mostly_alike(block: &Block, ops: &[Vec<Operand>]) -> bool {
+    let shapes = block.ops.iter().zip(ops);
+    let shapes: Vec<_> = shapes.map(|(op, operands)| shape(op, operands)).collect();
+    let like = |shape| shapes.iter().filter(|&other| other == shape).count();
+    let known = shapes.iter().filter(|shape| shape.is_some());
+    known.map(like).max().unwrap_or(0) * 4 >= shapes.len() * 3
+}
+
+/// How a micro-op's operands lie in its struct: whether each is a register, which has a byte, or has eight. `None` if it
+/// has no row.
+fn shape(op: &Op, operands: &[Operand]) -> Option<Vec<bool>> {
+    let has_row = |operand: &Operand| match operand.kind {
+        Kind::Number { .. } | Kind::Call | Kind::Exit | Kind::Label => true,
+        Kind::Reg | Kind::VReg { .. } => true,
+        Kind::Literal | Kind::MutLiteral => false,
+        Kind::Logical32 | Kind::Logical64 | Kind::Fp8 => false,
+    };
+    let is_register = |operand: &Operand| matches!(operand.kind, Kind::Reg | Kind::VReg { .. });
+    let fits = op.cold.is_none() && operands.len() <= 4 && operands.iter().all(has_row);
+    fits.then(|| operands.iter().map(is_register).collect())
 }

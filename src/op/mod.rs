@@ -26,9 +26,10 @@ pub trait MicroOp {
     #[doc(hidden)]
     const DATA: MicroOpSet = MicroOpSet::EMPTY;
 
-    /// Whether there is but one micro-op of the type, so that code of its own is worth while.
+    /// Whether code of its own for each micro-op of the type is worth while: there is but one, or whoever takes one apart
+    /// has to branch to what is only its own anyway.
     #[doc(hidden)]
-    const IS_ONE: bool = false;
+    const IS_KNOWN: bool = false;
 
     /// The set the micro-op belongs to.
     fn set(&self) -> &'static MicroOpSet;
@@ -38,13 +39,30 @@ pub trait MicroOp {
 
     #[doc(hidden)]
     fn operands(&self) -> Self::Operands;
+
+    /// Lets the visitor do something with the micro-op as the type that is only its own.
+    #[doc(hidden)]
+    fn visit<V: Visitor>(&self, visitor: V) -> V::Output
+    where
+        Self: Sized,
+    {
+        visitor.visit(self)
+    }
+}
+
+/// Something to be done with a micro-op whose type says which one it is.
+#[doc(hidden)]
+pub trait Visitor {
+    type Output;
+
+    fn visit<M: MicroOp>(self, op: &M) -> Self::Output;
 }
 
 impl<M: MicroOp> MicroOp for &M {
     type Operands = M::Operands;
 
     const DATA: MicroOpSet = M::DATA;
-    const IS_ONE: bool = M::IS_ONE;
+    const IS_KNOWN: bool = M::IS_KNOWN;
 
     #[inline]
     fn set(&self) -> &'static MicroOpSet {
@@ -59,6 +77,11 @@ impl<M: MicroOp> MicroOp for &M {
     #[inline]
     fn operands(&self) -> Self::Operands {
         M::operands(self)
+    }
+
+    #[inline]
+    fn visit<V: Visitor>(&self, visitor: V) -> V::Output {
+        M::visit(self, visitor)
     }
 }
 

@@ -344,22 +344,23 @@ impl TraceBuilder {
     }
 
     /// Appends a micro-op: a struct that `uops!` has made, or the enum of its block. The bytes are the same. A struct
-    /// is quicker where the program knows which micro-op comes next, the enum where it does not; many of an enum are pushed
-    /// quickest by [`push_all`](TraceBuilder::push_all).
+    /// is quicker where the program knows which micro-op comes next; many of an enum are pushed quickest by
+    /// [`push_all`](TraceBuilder::push_all).
     ///
     /// # Errors
     /// Whatever is wrong with an operand's value, or with the distance of what the micro-op refers to;
     /// see [`Error`]. The trace is then as it was before.
     #[inline]
     pub fn push<M: MicroOp>(&mut self, op: M) -> Result<(), Error> {
-        if M::IS_ONE {
+        if M::IS_KNOWN {
             return self.push_one(&op);
         }
         self.push_any(&op)
     }
 
-    /// Appends micro-ops, all at once: the same as pushing them one by one. Where they are of a block's enum it takes
-    /// about two thirds of the time.
+    /// Appends micro-ops, all at once: the same as pushing them one by one. It takes about two thirds of the time where they
+    /// are of an enum most of whose micro-ops are alike: as many operands, registers in the same places, no literals, masks
+    /// or floats, no cold part. Others lead to different code each, and take as long.
     ///
     /// ```
     /// # opstitch::uops! {
@@ -379,7 +380,7 @@ impl TraceBuilder {
     /// [`len`](TraceBuilder::len) says how many there are now.
     pub fn push_all<M: MicroOp>(&mut self, ops: impl IntoIterator<Item = M>) -> Result<(), Error> {
         let mut ops = ops.into_iter();
-        if M::IS_ONE || self.options.annotate {
+        if M::IS_KNOWN || self.options.annotate {
             return ops.try_for_each(|op| self.push(op));
         }
         while let Some(op) = self.push_run(&mut ops) {

@@ -108,6 +108,13 @@ impl Notes {
         ends.map(|(end, cursor)| end - cursor).min().unwrap_or(0)
     }
 
+    /// Whether there is room for so many more of each kind.
+    #[inline(always)]
+    pub(super) fn can_take(&self, more: [usize; KINDS]) -> bool {
+        let mut kinds = more.iter().zip(&self.cursors).zip(&self.starts[1..]);
+        kinds.all(|((&more, cursor), end)| more == 0 || cursor + more <= *end)
+    }
+
     /// Makes room for so many notes, of whatever kinds they are: for twice as many where it has to, because more are asked
     /// for as a trace gets longer.
     pub(super) fn reserve(&mut self, notes: usize) {

@@ -5,9 +5,11 @@
 //!
 //! **The compiler**, where a struct is pushed. [`push_known`](TraceBuilder::push_known) is compiled once for each of them:
 //! of the loops over the tables remain a few stores of constants, a comparison for each operand and a shift for each
-//! hole.
+//! hole. The same where an enum is pushed whose micro-ops have little in common: to take one apart is a branch to what is
+//! only its own, so it leads on to that code.
 //!
-//! **The processor**, where enums of a block are pushed, and it cannot foresee it. So they are pushed by their
+//! **The processor**, where an enum is pushed whose micro-ops mostly look alike, so that there is no such branch. No other
+//! is to depend on which of them comes either, because it could not foresee it. So they are pushed by their
 //! [rows](super::row), in a [run](super::run): several at once, or a run of [one](TraceBuilder::push_by_row).
 //!
 //! Both write behind the ends first and move them last, so that a value which does not fit leaves nothing behind.
@@ -18,23 +20,24 @@
 //! fall-through, or nothing. Anything that asks for more sets it to [`BLOCKED`]: a jump to write, an invalidation point, a
 //! finished trace. That puts the place of the next micro-op behind every `quick_end`: up to there micro-ops have room
 //! for themselves, for their references, and for an island of everything pending, whatever they are. So one
-//! comparison covers all for a row; the other way looks whether it is only a jump that is to be written. Behind the end
-//! the general way looks closer, and finds the next one.
+//! comparison covers all. Behind the end [`push_by_tables`](TraceBuilder::push_by_tables) looks whether it is only a jump
+//! that is to be written, and the general way looks closer, and finds the next end.
 
 use super::emit::Part;
 use super::island::BEFORE;
 use super::run::Run;
 use super::state::{
-    ColdItem, ColdPart, HERE, Note, Open, Origin, Place, PlaceKind, Pushed, Record, UNPLACED,
+    ColdItem, ColdPart, HERE, Note, NoteKind, Open, Origin, Place, PlaceKind, Pushed, Record,
+    UNPLACED,
 };
 use super::{MAX_LEN, TraceBuilder};
 use crate::asm::branch::Field;
 use crate::asm::{NOP, WORD};
 use crate::error::Error;
-use crate::op::MicroOp;
 use crate::op::encode::Op;
 use crate::op::operand::Handle;
 use crate::op::template::{Goal, MOST_PLAIN_WORDS, MicroOpSet, Properties, Reference};
+use crate::op::{MicroOp, Visitor};
 
 /// A gap that says that more comes in front of the next micro-op, or that there is none.
 pub(super) const BLOCKED: u32 = 1 << 30;
@@ -57,20 +60,55 @@ const KEPT: usize = u8::MAX as usize * (Field::Imm19.reach() / WORD / 3) as usiz
 /// What a micro-op that is pushed a quick way writes at most, with its slot: a power of two.
 pub(super) const ROOM: usize = MOST_PLAIN_WORDS + 1;
 
+/// Pushes a micro-op by code of its own, if nothing stands in the way. Otherwise nothing has changed.
+struct Quickly<'b>(&'b mut TraceBuilder);
+
+impl Visitor for Quickly<'_> {
+    type Output = bool;
+
+    #[inline]
+    fn visit<M: MicroOp>(self, op: &M) -> bool {
+        self.0.push_quickly(op)
+    }
+}
+
 impl TraceBuilder {
-    /// Pushes a micro-op that the compiler knows.
-    #[inline(never)]
+    /// Pushes a micro-op that is known to the compiler, or to an arm of the `match` that every enum is taken apart by.
+    #[inline]
     pub(super) fn push_one<M: MicroOp>(&mut self, op: &M) -> Result<(), Error> {
+        if op.visit(Quickly(self)) {
+            return Ok(());
+        }
+        self.push_hard(op)
+    }
+
+    /// Pushes a micro-op that the compiler knows, if nothing stands in the way. Otherwise nothing has changed.
+    #[inline(never)]
+    fn push_quickly<M: MicroOp>(&mut self, op: &M) -> bool {
         let (data, set, index) = (const { &M::DATA }, op.set(), op.index());
-        let mut values = op.operands();
-        let mut encoded = op.operands();
+        let (mut values, mut encoded) = (op.operands(), op.operands());
         let encodes = data.templates.get(index).is_some_and(|it| it.encoded);
         let ready =
             !encodes || Op::new(set, index).is_some_and(|op| op.encode(encoded.as_mut()).is_ok());
-        if ready && self.push_known(data, set, index, values.as_mut(), encoded.as_mut()) {
-            return Ok(());
+        let (values, encoded) = (values.as_mut(), encoded.as_mut());
+        let pushed = ready.then(|| self.push_known::<false>(data, set, index, values, encoded));
+        let Some((start, kept)) = pushed.flatten() else {
+            return false;
+        };
+        if self.watch {
+            // Not those from above, which need not be in memory.
+            self.watched(start, op.operands().as_mut(), kept);
         }
-        self.push_slowly(set, index, values.as_mut())
+        true
+    }
+
+    /// Pushes a micro-op that something stood in the way of.
+    #[cold]
+    #[inline(never)]
+    fn push_hard<M: MicroOp>(&mut self, op: &M) -> Result<(), Error> {
+        let (mut values, mut encoded) = (op.operands(), op.operands());
+        let (op, values) = resolve(op.set(), op.index(), values.as_mut()).ok_or_else(unknown)?;
+        self.push_by_tables(op, values, encoded.as_mut())
     }
 
     /// Pushes a micro-op of which the compiler knows only what others it may be.
@@ -90,8 +128,8 @@ impl TraceBuilder {
         self.push_without_row(op.set(), op.index(), values.as_mut(), encoded.as_mut())
     }
 
-    /// Pushes a micro-op that has no row, or not yet, or of which something stands in the way: the way of those that the
-    /// compiler knows, over the tables themselves, or the general one. Then makes its row, if it has not been made.
+    /// Pushes a micro-op that has no row, or not yet, or of which something stands in the way. Then makes its row, if it
+    /// has not been made.
     #[inline(never)]
     fn push_without_row(
         &mut self,
@@ -101,10 +139,7 @@ impl TraceBuilder {
         encoded: &mut [u64],
     ) -> Result<(), Error> {
         let (op, values) = resolve(set, index, values).ok_or_else(unknown)?;
-        let ready = op.encode(encoded).is_ok();
-        if !(ready && self.push_known(set, set, index, values, encoded)) {
-            self.push_slowly(set, index, values)?;
-        }
+        self.push_by_tables(op, values, encoded)?;
         if !self.rows.has_made(set, index)
             && let Some(number) = self.sets.number(set)
         {
@@ -117,69 +152,79 @@ impl TraceBuilder {
         Ok(())
     }
 
-    /// Pushes a micro-op if nothing stands in the way. Otherwise nothing has changed. `data` is what `set` holds, known
-    /// to the compiler; `encoded` are the values as they are patched in.
-    // Where nothing is optimized there is nothing to gain from a copy for each micro-op.
+    /// Pushes a micro-op over the tables themselves, the way of those that the compiler knows, or the general one.
+    #[inline(never)]
+    fn push_by_tables(
+        &mut self,
+        op: Op,
+        values: &mut [u64],
+        encoded: &mut [u64],
+    ) -> Result<(), Error> {
+        let Op { set, index, .. } = op;
+        let index = usize::from(index);
+        self.notes.reserve(usize::from(op.template.hot_references));
+        self.queue.reserve(usize::from(op.template.hot_references));
+        let ready = op.encode(encoded);
+        let pushed = ready.map(|()| self.push_known::<true>(set, set, index, values, encoded));
+        let Ok(Some((start, kept))) = pushed else {
+            return self.push_slowly(op, values);
+        };
+        if self.watch {
+            self.watched(start, values, kept);
+        }
+        Ok(())
+    }
+
+    /// Pushes a micro-op if nothing stands in the way, but for what [`watched`](TraceBuilder::watched) does, and returns
+    /// what that is to be told. Otherwise nothing has changed. `data` is what `set` holds, known to the compiler; `encoded`
+    /// are the values as they are patched in. Few come behind a jump to write: only `JUMPS` serves them.
+    // Without cold parts and jumps it calls nothing, so a function that is this alone saves no registers. Where nothing is
+    // optimized there is nothing to gain from a copy for each micro-op.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn push_known(
+    fn push_known<const JUMPS: bool>(
         &mut self,
         data: &MicroOpSet,
         set: &'static MicroOpSet,
         index: usize,
         values: &[u64],
         encoded: &[u64],
-    ) -> bool {
-        let Some(template) = data.templates.get(index) else {
-            return false;
-        };
-        let Some((holes, references)) = data.notes(template) else {
-            return false;
-        };
-        let Some(operands) = data.operands_of(template) else {
-            return false;
-        };
+    ) -> Option<(u32, Option<Pushed>)> {
+        let template = data.templates.get(index)?;
+        let (holes, references) = data.notes(template)?;
+        let operands = data.operands_of(template)?;
         let words = usize::from(template.hot_words);
-        let Some((gap, room, jump)) = self.way_here() else {
-            return false;
-        };
+        let (mut gap, mut before, mut jump) = (self.gap, self.gap, None);
+        if JUMPS && gap == BLOCKED {
+            (gap, before, jump) = self.jump_here()?;
+        }
         let start = self.code.cursor() + gap as usize;
-        let here = self.code.cursor() as u32 + room;
+        let here = self.code.cursor() as u32 + before;
         if template.special || !self.is_quick(here, words as u32, template.fields[0]) {
-            return false;
+            return None;
         }
         for (operand, &value) in operands.iter().zip(values) {
             let is_known = !operand.kind.is_handle() || self.handles.has(operand.kind, value);
             if !(is_known && data.is_in_range(operand, value)) {
-                return false;
+                return None;
             }
         }
         // One without words does not fill a trace up. And a set beyond what can be counted keeps nothing.
+        if (words == 0 && self.is_full(0)) || !self.can_note(references) {
+            return None;
+        }
         let has_cold_part = template.properties.contains(Properties::COLD);
-        if words == 0 && self.is_full(0) {
-            return false;
-        }
-        let mut number = 0;
-        if has_cold_part {
-            let Some(known) = self.sets.number(set) else {
-                return false;
-            };
-            number = known;
-        }
-        let room = self.code.items_mut().get_mut(start..);
-        let Some(code) = room.and_then(<[u32]>::first_chunk_mut::<ROOM>) else {
-            return false;
+        let number = match has_cold_part {
+            true => self.sets.number(set)?,
+            false => 0,
         };
+        let room = self.code.items_mut().get_mut(start..)?;
+        let code = room.first_chunk_mut::<ROOM>()?;
         // Not `data`'s: these are needed in memory, and would be there a second time.
-        let from = set.words.get(template.words as usize..);
-        let Some(from) = from.and_then(|from| from.get(..words)) else {
-            return false;
-        };
-        code[..words].copy_from_slice(from);
+        let from = set.words.get(template.words as usize..)?;
+        code[..words].copy_from_slice(from.get(..words)?);
         code[words] = NOP;
         for hole in holes {
-            let Some(&value) = encoded.get(usize::from(hole.operand)) else {
-                return false;
-            };
+            let value = *encoded.get(usize::from(hole.operand))?;
             code[usize::from(hole.word) % ROOM] ^= data.fill(set, hole, value);
         }
 
@@ -198,9 +243,6 @@ impl TraceBuilder {
         }
         let mut cold_part = UNPLACED;
         let kept = has_cold_part.then(|| self.keep(number, index as u16, values));
-        if self.watch {
-            self.watched(start as u32, values, kept);
-        }
         if let Some(kept) = kept {
             let origin = Origin::Part(self.op_count - 1);
             cold_part = self.note_cold_part(kept, start as u32, origin);
@@ -215,7 +257,27 @@ impl TraceBuilder {
                 self.note(at, reference, values[usize::from(argument)]);
             }
         }
-        true
+        Some((start as u32, kept))
+    }
+
+    /// Whether there is room for whatever is noted of these references.
+    #[inline(always)]
+    fn can_note(&self, references: &[Reference]) -> bool {
+        let mut notes = [0; NoteKind::COUNT];
+        let mut exits = 0;
+        for reference in references {
+            match reference.goal {
+                Goal::Call => notes[NoteKind::Call as usize] += 1,
+                Goal::Label | Goal::OtherPart => notes[reference.field as usize] += 1,
+                Goal::Exit => {
+                    notes[reference.field as usize] += 1;
+                    exits += 1;
+                }
+                Goal::Literal | Goal::MutLiteral => {}
+            }
+        }
+        let can_want = || exits <= self.spare_places && exits as usize <= self.queue.room();
+        self.notes.can_take(notes) && (exits == 0 || can_want())
     }
 
     /// Pushes a micro-op if it has a row and nothing else stands in the way. Otherwise nothing has changed. Compiled once
@@ -240,16 +302,8 @@ impl TraceBuilder {
         pushed
     }
 
-    /// What comes in front of the next micro-op: how many words, how many the general way makes room for, and
-    /// whether they are a jump. `None` if that is not all.
-    #[inline(always)]
-    fn way_here(&self) -> Option<(u32, u32, Option<Place>)> {
-        if self.gap != BLOCKED {
-            return Some((self.gap, self.gap, None));
-        }
-        self.jump_here()
-    }
-
+    /// What comes in front of the next micro-op where the way is blocked: how many words, how many the general way makes
+    /// room for, and the jump that they are. `None` if that is not all.
     #[inline(never)]
     fn jump_here(&self) -> Option<(u32, u32, Option<Place>)> {
         match self.open {
@@ -379,13 +433,7 @@ impl TraceBuilder {
     }
 
     #[inline(never)]
-    pub(super) fn push_slowly(
-        &mut self,
-        set: &'static MicroOpSet,
-        index: usize,
-        values: &mut [u64],
-    ) -> Result<(), Error> {
-        let (op, values) = resolve(set, index, values).ok_or_else(unknown)?;
+    pub(super) fn push_slowly(&mut self, op: Op, values: &mut [u64]) -> Result<(), Error> {
         let pushed = self.check(op, values)?;
         let keep = self.options.annotate || op.has_cold_part();
         if keep {
@@ -411,7 +459,7 @@ impl TraceBuilder {
         self.make_ready();
         self.forget_done();
         self.op_count += 1;
-        self.last = (set, index);
+        self.last = (op.set, op.index.into());
         Ok(())
     }
 

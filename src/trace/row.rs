@@ -19,14 +19,14 @@ pub(super) const WORDS: usize = 2 * HALF;
 /// Half of the words or all are copied, whatever the micro-op has: what is too many is overwritten by what follows.
 const HALF: usize = 8;
 
-/// The holes that a row has room for.
-const HOLES: usize = 8;
+/// The deposits that a row has room for.
+const DEPOSITS: usize = 8;
 
 /// The operands that a row has room for.
 pub(super) const OPERANDS: usize = 4;
 
-/// Bits of an operand, and where they go: `word ^= value.rotate_left(by) & mask`. In one word, which takes fewer loads:
-/// how far they move, the number of the word, that of the operand, 8 bits each, and in the upper half the mask.
+/// Bits of the first operand, and where they go: `word ^= value.rotate_left(by) & mask`. In one word, which takes fewer
+/// loads: how far they move and the number of the word, 8 bits each, and in the upper half the mask.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bits(u64);
 
@@ -38,7 +38,7 @@ impl Bits {
         let by = hole.target.wrapping_sub(hole.source) % 64;
         let mask = u32::MAX.checked_shr(32 - u32::from(hole.width))? << hole.target;
         let word = u8::try_from(hole.word).ok()?;
-        let low = u32::from_le_bytes([by, word, hole.operand, 0]);
+        let low = u32::from_le_bytes([by, word, 0, 0]);
         (hole.map == Map::IDENTITY).then_some(Bits(u64::from(mask) << 32 | u64::from(low)))
     }
 
@@ -48,15 +48,75 @@ impl Bits {
     }
 
     #[inline(always)]
-    pub(super) fn operand(self) -> u8 {
-        (self.0 >> 16) as u8
-    }
-
-    #[inline(always)]
     pub(super) fn of(self, value: u64) -> u32 {
         // It goes by the lowest six bits.
         value.rotate_left(self.0 as u32) as u32 & (self.0 >> 32) as u32
     }
+}
+
+/// Bits of half an operand, and where they go: `word ^= (half * by >> 32) & mask`. A multiplication puts the number of a
+/// register into two places of a word at once, and on many processors takes less than a rotation.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub(super) struct Deposit {
+    by: u64,
+    mask: u32,
+    word: u8,
+    /// Twice the number of the operand, and one more for its upper half.
+    half: u8,
+}
+
+impl Deposit {
+    /// None: what leaves every word as it is.
+    const NONE: Deposit = Deposit {
+        by: 0,
+        mask: 0,
+        word: 0,
+        half: 0,
+    };
+
+    /// Bits of a hole that are in one half of the operand.
+    fn new(hole: &Hole, source: u8, target: u8, width: u8) -> Option<Deposit> {
+        let mask = u32::MAX.checked_shr(32 - u32::from(width))? << target;
+        Some(Deposit {
+            by: 1 << (32 + target - source % 32),
+            mask,
+            word: u8::try_from(hole.word).ok()?,
+            half: hole.operand * 2 + source / 32,
+        })
+    }
+
+    /// Takes on the work of another, of the same word and half of which no value has more than so many bits, if what both
+    /// move there does not get in each other's way.
+    fn join(&mut self, other: Deposit, bits: u32) -> bool {
+        let places = |it: Deposit| (u128::from(it.by) << bits) - u128::from(it.by);
+        let apart = places(*self) & places(other) == 0;
+        let mine = (places(*self) >> 32) as u32 & other.mask == 0;
+        let its = (places(other) >> 32) as u32 & self.mask == 0;
+        let joined = (self.word, self.half) == (other.word, other.half) && apart && mine && its;
+        if joined {
+            self.by |= other.by;
+            self.mask |= other.mask;
+        }
+        joined
+    }
+
+    #[inline(always)]
+    pub(super) fn fill(&self, halves: &[u32; 2 * OPERANDS], code: &mut [u32; WORDS]) {
+        let half = halves[usize::from(self.half) % halves.len()];
+        let bits = (u64::from(half).wrapping_mul(self.by) >> 32) as u32 & self.mask;
+        code[usize::from(self.word) % WORDS] ^= bits;
+    }
+}
+
+/// Operands as [`Deposit`]s take them.
+#[inline(always)]
+pub(super) fn halves(values: &[u64]) -> [u32; 2 * OPERANDS] {
+    let mut halves = [0; 2 * OPERANDS];
+    for (to, &value) in halves.as_chunks_mut().0.iter_mut().zip(values) {
+        *to = [value as u32, (value >> 32) as u32];
+    }
+    halves
 }
 
 bitflags::bitflags! {
@@ -65,18 +125,20 @@ bitflags::bitflags! {
     pub(super) struct Extra: u8 {
         /// With its slot it takes more than half of a row's words.
         const LONG = 1;
-        /// It has more holes than the one that each row has room for.
+        /// It has others than the one hole that every row fills.
         const HOLES = 1 << 1;
-        /// It has more than four holes.
-        const MANY_HOLES = 1 << 2;
+        /// That takes more than a quarter of the deposits that a row has room for.
+        const MORE_HOLES = 1 << 2;
+        /// It takes more than half of them.
+        const MANY_HOLES = 1 << 3;
         /// There are registers among its operands, or others than the first that have a range.
-        const OPERANDS = 1 << 3;
+        const OPERANDS = 1 << 4;
         /// It branches by `tbz` or `tbnz`.
-        const TESTS = 1 << 4;
+        const TESTS = 1 << 5;
         /// It is not to be used: the micro-op has none.
-        const UNUSABLE = 1 << 5;
+        const UNUSABLE = 1 << 6;
         /// It has not been made.
-        const UNMADE = 1 << 6;
+        const UNMADE = 1 << 7;
     }
 }
 
@@ -164,7 +226,7 @@ pub(super) struct Refers(u32);
 
 impl Refers {
     /// Its operand is the first.
-    const NOTHING: Refers = Refers(0);
+    pub(super) const NOTHING: Refers = Refers(0);
 
     const fn new(at: u8, kind: NoteKind, operand: u8) -> Refers {
         Refers(at as u32 | (kind as u32) << 8 | (operand as u32) << 16 | 1 << 31)
@@ -209,7 +271,7 @@ pub(super) struct Row {
     /// What it refers to is named by a handle if these are ones.
     pub(super) handles: u64,
     pub(super) quick: Quick,
-    /// The first hole, if it is of the first operand, and in the first of the words.
+    /// The only hole, if it is of the first operand, and in the first of the words.
     pub(super) hole: Bits,
     /// Its number in its set.
     pub(super) index: u16,
@@ -223,13 +285,13 @@ pub(super) struct Row {
     pub(super) registers: u8,
     /// The other words.
     pub(super) more_words: [u32; HALF],
-    /// The other holes.
-    pub(super) more_holes: [Bits; HOLES - 1],
+    /// What fills all holes, where [`hole`](Row::hole) is not enough.
+    pub(super) deposits: [Deposit; DEPOSITS],
     /// The ranges of the other operands.
     pub(super) more_ranges: [Range; OPERANDS - 1],
 }
 
-const _: () = assert!(size_of::<Row>() == 256);
+const _: () = assert!(size_of::<Row>() == 320);
 
 impl Row {
     /// A row that is not to be used.
@@ -246,7 +308,7 @@ impl Row {
         range: Range::ALL,
         registers: 0,
         more_words: [NOP; HALF],
-        more_holes: [Bits::NONE; HOLES - 1],
+        deposits: [Deposit::NONE; DEPOSITS],
         more_ranges: [Range::ALL; OPERANDS - 1],
     };
 
@@ -281,7 +343,7 @@ impl Row {
             *to = word;
         }
         row.extra.set(Extra::LONG, words.len() >= HALF);
-        row.take_holes(holes)?;
+        row.take_holes(op.set, holes)?;
         for (index, operand) in op.operands().iter().enumerate() {
             let range = op.set.ranges.get(usize::from(operand.range))?;
             // A handle is looked at where the reference leads to.
@@ -316,22 +378,43 @@ impl Row {
     }
 
     /// Unfolds the holes.
-    fn take_holes(&mut self, holes: &[Hole]) -> Option<()> {
-        let (first, others) = match holes {
-            [first, others @ ..] if first.operand == 0 && usize::from(first.word) < HALF => {
-                (Some(first), others)
+    fn take_holes(&mut self, set: &MicroOpSet, holes: &[Hole]) -> Option<()> {
+        if let [only] = holes
+            && only.operand == 0
+            && usize::from(only.word) < HALF
+        {
+            self.hole = Bits::new(only)?;
+        } else {
+            self.extra.set(Extra::HOLES, !holes.is_empty());
+        }
+        let mut count = 0;
+        for hole in holes {
+            if hole.map != Map::IDENTITY {
+                return None;
             }
-            _ => (None, holes),
-        };
-        if let Some(first) = first {
-            self.hole = Bits::new(first)?;
+            let range = set.ranges.get(usize::from(hole.range))?;
+            let is_short = range.min == 0 && range.span <= u32::MAX.into();
+            let bits = if is_short {
+                64 - range.span.leading_zeros()
+            } else {
+                32
+            };
+            // The lower half of the operand, and the upper one.
+            let low = hole.width.min(32u8.saturating_sub(hole.source));
+            for (done, width) in [(0, low), (low, hole.width - low)] {
+                if width == 0 {
+                    continue;
+                }
+                let deposit = Deposit::new(hole, hole.source + done, hole.target + done, width)?;
+                let known = self.deposits.get_mut(..count)?;
+                if !known.iter_mut().any(|known| known.join(deposit, bits)) {
+                    *self.deposits.get_mut(count)? = deposit;
+                    count += 1;
+                }
+            }
         }
-        let room = self.more_holes.get_mut(..others.len())?;
-        for (bits, hole) in room.iter_mut().zip(others) {
-            *bits = Bits::new(hole)?;
-        }
-        self.extra.set(Extra::HOLES, !others.is_empty());
-        self.extra.set(Extra::MANY_HOLES, others.len() > 3);
+        self.extra.set(Extra::MORE_HOLES, count > DEPOSITS / 4);
+        self.extra.set(Extra::MANY_HOLES, count > DEPOSITS / 2);
         Some(())
     }
 
@@ -464,5 +547,92 @@ impl Rows {
 
     fn swap(&mut self, number: u16) {
         std::mem::swap(&mut self.others[usize::from(number)], &mut self.recent);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::bake::patch;
+    use crate::op::template;
+
+    /// How many bits operands may have.
+    const BITS: [u8; 7] = [1, 5, 12, 16, 32, 33, 64];
+
+    const RANGES: [template::Range; 7] = {
+        let mut ranges = [template::Range { min: 0, span: 0 }; 7];
+        let mut index = 0;
+        while index < BITS.len() {
+            ranges[index].span = u64::MAX >> (64 - BITS[index]);
+            index += 1;
+        }
+        ranges
+    };
+
+    const SET: MicroOpSet = MicroOpSet {
+        ranges: &RANGES,
+        ..MicroOpSet::EMPTY
+    };
+
+    /// Holes of two operands in two words, wherever they can be, and values up to the most that the operands may be.
+    #[test]
+    fn deposits_move_what_holes_say() {
+        let mut random = 1u64;
+        let mut below = |end: u64| {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (random >> 33) % end
+        };
+        let mut joined = 0;
+        for _ in 0..20_000 {
+            let kinds = [0; 2].map(|_| below(BITS.len() as u64) as u16);
+            let bits = kinds.map(|kind| BITS[usize::from(kind)]);
+            // No two of them in the same bits.
+            let (mut free, mut holes) = ([u32::MAX; 2], Vec::new());
+            for _ in 0..1 + below(6) {
+                let (word, operand) = (below(2) as u16, below(2) as u8);
+                let source = below(bits[usize::from(operand)].into()) as u8;
+                let target = below(32) as u8;
+                let most = (bits[usize::from(operand)] - source).min(32 - target);
+                let width = 1 + below(most.into()) as u8;
+                let mask = u32::MAX >> (32 - width) << target;
+                if free[usize::from(word)] & mask == mask {
+                    free[usize::from(word)] &= !mask;
+                    holes.push(Hole {
+                        word,
+                        operand,
+                        source,
+                        target,
+                        width,
+                        map: Map::IDENTITY,
+                        range: kinds[usize::from(operand)],
+                    });
+                }
+            }
+            let mut row = Row::NONE;
+            if row.take_holes(&SET, &holes).is_none() {
+                // Those that cross the middle of their operand take two.
+                assert!(holes.len() > DEPOSITS / 2, "{holes:?}");
+                continue;
+            }
+            let count = row.deposits.iter().filter(|it| it.mask != 0).count();
+            joined += usize::from(count < holes.len());
+            for most in [u64::MAX, 0x5555_5555_5555_5555, 1 << 31, 0] {
+                let values = bits.map(|bits| most & u64::MAX >> (64 - bits));
+                let mut expected = [7; WORDS];
+                for hole in &holes {
+                    let bits = patch(*hole, values[usize::from(hole.operand)]);
+                    expected[usize::from(hole.word)] ^= bits;
+                }
+                let halves = halves(&values);
+                let mut code = [7; WORDS];
+                row.deposits
+                    .iter()
+                    .for_each(|it| it.fill(&halves, &mut code));
+                assert_eq!(code, expected, "{holes:?} {values:x?}");
+            }
+        }
+        assert!(joined > 500, "only {joined}");
     }
 }

@@ -31,7 +31,7 @@
 use std::hint::select_unpredictable;
 
 use super::TraceBuilder;
-use super::row::{Bits, Extra, OPERANDS, Row, Sums, WORDS};
+use super::row::{Extra, OPERANDS, Refers, Row, Sums, WORDS, halves};
 use super::state::{ColdItem, Note, NoteKind, Open, Place, Places, UNMADE, UNPLACED, UNWANTED};
 use super::tape::Tape;
 use crate::op::MicroOp;
@@ -173,6 +173,11 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
                 if !row.do_all(self.tests, values, code) {
                     return false;
                 }
+                // Those that take long seldom do: it is foreseen.
+                if row.refers == Refers::NOTHING {
+                    self.pass(row);
+                    return true;
+                }
             }
         }
         if let Some(value) = pick(values, row.refers.operand_or_any()) {
@@ -285,18 +290,9 @@ impl Row {
         code[word] = self.words[word] ^ self.hole.of(value);
     }
 
-    /// Does also what is not done for every row. Returns whether it can be used for these values.
+    /// Does what every row takes and all the rest. Returns whether the row can be used for these values.
     #[inline(always)]
     fn do_all(&self, tests: bool, values: &[u64], code: &mut [u32; WORDS]) -> bool {
-        if let Some(&value) = values.first() {
-            if !self.range.has(value) {
-                return false;
-            }
-            self.fill(value, code);
-        }
-        if self.extra.is_empty() {
-            return true;
-        }
         let tests = tests || !self.extra.contains(Extra::TESTS);
         if !tests || self.extra.contains(Extra::UNUSABLE) || !self.fits(values) {
             return false;
@@ -306,24 +302,28 @@ impl Row {
         {
             *words = self.more_words;
         }
-        let [b, c, d, e, f, g, h] = &self.more_holes;
-        b.fill_one_of(values, code);
-        c.fill_one_of(values, code);
-        d.fill_one_of(values, code);
+        let halves = halves(values);
+        let [a, b, c, d, e, f, g, h] = &self.deposits;
+        a.fill(&halves, code);
+        b.fill(&halves, code);
+        if self.extra.contains(Extra::MORE_HOLES) {
+            c.fill(&halves, code);
+            d.fill(&halves, code);
+        }
         if self.extra.contains(Extra::MANY_HOLES) {
-            e.fill_one_of(values, code);
-            f.fill_one_of(values, code);
-            g.fill_one_of(values, code);
-            h.fill_one_of(values, code);
+            e.fill(&halves, code);
+            f.fill(&halves, code);
+            g.fill(&halves, code);
+            h.fill(&halves, code);
         }
         true
     }
 
-    /// Whether the values of others than the first operand are in their ranges, and no register is the platform's.
+    /// Whether the values are in their ranges, and no register is the platform's.
     #[inline(always)]
     fn fits(&self, values: &[u64]) -> bool {
         let others = values.iter().skip(1);
-        let mut fits = true;
+        let mut fits = values.first().is_none_or(|&first| self.range.has(first));
         for (range, &value) in self.more_ranges.iter().zip(others) {
             fits &= range.has(value);
         }
@@ -332,21 +332,6 @@ impl Row {
             found |= u8::from(value == PLATFORM_REGISTER) << index;
         }
         fits && found & self.registers == 0
-    }
-}
-
-impl Bits {
-    /// Puts a value into the hole.
-    #[inline(always)]
-    fn fill(&self, value: u64, code: &mut [u32; WORDS]) {
-        code[self.word() % WORDS] ^= self.of(value);
-    }
-
-    #[inline(always)]
-    fn fill_one_of(&self, values: &[u64], code: &mut [u32; WORDS]) {
-        if let Some(value) = pick(values, self.operand()) {
-            self.fill(value, code);
-        }
     }
 }
 

@@ -40,7 +40,8 @@ pub(crate) fn stitch(
         }
     }
     let (mut kept, mut left_out) = (Vec::new(), None);
-    let together = program.settings.pushed == Pushed::Together;
+    let pushed = program.settings.pushed;
+    let together = pushed.is_together();
     let mut held = Held::default();
     for (number, &item) in program.items.iter().enumerate() {
         let op = match item {
@@ -51,7 +52,7 @@ pub(crate) fn stitch(
             .iter()
             .any(|&(when, _)| when == When::Item(number));
         if defines || !held.takes(op) {
-            held.push_all(builder, &mut kept, &mut left_out, false);
+            held.push_all(builder, pushed, &mut kept, &mut left_out, false);
         }
         undefined.retain(|&(when, index)| {
             let now = when == When::Item(number);
@@ -85,7 +86,7 @@ pub(crate) fn stitch(
             (Err(error), _) => panic!("{item:?}: {error}"),
         }
     }
-    held.push_all(builder, &mut kept, &mut left_out, true);
+    held.push_all(builder, pushed, &mut kept, &mut left_out, true);
     program.items = kept;
     between(builder, &handles, &program.items);
     for (_, index) in undefined {
@@ -114,6 +115,7 @@ impl Held {
     fn push_all(
         &mut self,
         builder: &mut TraceBuilder,
+        pushed: Pushed,
         kept: &mut Vec<Item>,
         left_out: &mut Option<Item>,
         at_end: bool,
@@ -122,9 +124,9 @@ impl Held {
         let mut rest = &held[..];
         while !rest.is_empty() {
             let len = builder.len();
-            let done = Op::push_all(rest.iter().map(|&(_, op)| op), builder);
-            let (pushed, others) = rest.split_at(builder.len() - len);
-            kept.extend(pushed.iter().map(|&(item, _)| item));
+            let done = Op::push_all(rest.iter().map(|&(_, op)| op), builder, pushed);
+            let (done_with, others) = rest.split_at(builder.len() - len);
+            kept.extend(done_with.iter().map(|&(item, _)| item));
             rest = match (done, others) {
                 (Ok(()), []) => others,
                 (Err(error), [(refused, _), others @ ..]) if is_short_reach(&error) => {

@@ -191,7 +191,14 @@ fn a_builder_that_was_cleared_is_as_good_as_new() {
             &bytes(&second, &mut plainer, None),
             "annotated or not"
         );
-        for pushed in [Pushed::Enums, Pushed::Structs, Pushed::Together] {
+        let ways = [
+            Pushed::Enums,
+            Pushed::Structs,
+            Pushed::Together,
+            Pushed::Alike,
+            Pushed::AlikeTogether,
+        ];
+        for pushed in ways {
             second.settings.pushed = pushed;
             let other = bytes(&second, &mut TraceBuilder::with_options(options), None);
             prop_assert_eq!(&fresh, &other, "pushed {:?}", pushed);

@@ -177,6 +177,8 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
             Pushed::Structs,
             Pushed::Both,
             Pushed::Together,
+            Pushed::Alike,
+            Pushed::AlikeTogether,
         ]),
         address,
     )

@@ -1,6 +1,8 @@
 //! A micro-op as the generator, the builder, the model and the checks see it.
 
-use opstitch::{Error, Exit, FallThrough, Label, MutLiteral, Reg, Target, TraceBuilder};
+use opstitch::{
+    Error, Exit, FallThrough, Label, MicroOp, MicroOpSet, MutLiteral, Reg, Target, TraceBuilder,
+};
 
 use crate::model::{Flow, State, function};
 use crate::ops::alpha::{self, Alpha};
@@ -179,10 +181,40 @@ pub(crate) enum Op {
 pub(crate) enum Pushed {
     Enums,
     Structs,
-    /// In turn: one way, then the other.
+    /// As structs and like `Alike`, in turn.
     Both,
     /// As enums, as many at once as there are without anything else in between.
     Together,
+    /// As enums, like those of a block whose micro-ops are mostly alike.
+    Alike,
+    /// The same, as many at once as there are.
+    AlikeTogether,
+}
+
+impl Pushed {
+    pub(crate) fn is_together(self) -> bool {
+        matches!(self, Pushed::Together | Pushed::AlikeTogether)
+    }
+}
+
+/// A micro-op of which the compiler knows no more than it must, as of one that is mostly like the others of its block.
+#[derive(Debug, Clone, Copy)]
+struct Alike<M>(M);
+
+impl<M: MicroOp> MicroOp for Alike<M> {
+    type Operands = M::Operands;
+
+    fn set(&self) -> &'static MicroOpSet {
+        self.0.set()
+    }
+
+    fn index(&self) -> usize {
+        self.0.index()
+    }
+
+    fn operands(&self) -> M::Operands {
+        self.0.operands()
+    }
 }
 
 impl Op {
@@ -190,7 +222,13 @@ impl Op {
         let as_struct = match pushed {
             Pushed::Enums | Pushed::Together => false,
             Pushed::Structs => true,
-            Pushed::Both => builder.len().is_multiple_of(2),
+            Pushed::Both if builder.len().is_multiple_of(2) => true,
+            Pushed::Both | Pushed::Alike | Pushed::AlikeTogether => {
+                return match self {
+                    Op::Alpha(op) => builder.push(Alike(op)),
+                    Op::Beta(op) => builder.push(Alike(op)),
+                };
+            }
         };
         macro_rules! push {
             ($set:ident, $op:ident: $($name:ident)*) => {
@@ -219,16 +257,22 @@ impl Op {
     pub(crate) fn push_all(
         ops: impl Iterator<Item = Op> + Clone,
         builder: &mut TraceBuilder,
+        pushed: Pushed,
     ) -> Result<(), Error> {
         let alpha = ops.clone().filter_map(|op| match op {
             Op::Alpha(op) => Some(op),
             Op::Beta(_) => None,
         });
-        builder.push_all(alpha)?;
-        builder.push_all(ops.filter_map(|op| match op {
+        let beta = ops.filter_map(|op| match op {
             Op::Alpha(_) => None,
             Op::Beta(op) => Some(op),
-        }))
+        });
+        if pushed == Pushed::AlikeTogether {
+            builder.push_all(alpha.map(Alike))?;
+            return builder.push_all(beta.map(Alike));
+        }
+        builder.push_all(alpha)?;
+        builder.push_all(beta)
     }
 }
 
