@@ -7,8 +7,9 @@ use super::{MAX_LEN, TraceBuilder};
 use crate::asm::NOP;
 use crate::error::Error;
 use crate::op::MicroOp;
+use crate::op::encode::Op;
 use crate::op::operand::{Exit, Label, OperandKind};
-use crate::op::template::Properties;
+use crate::op::template::MicroOpSet;
 
 /// An exit that is being given its code: what the closure of
 /// [`define_exit`](TraceBuilder::define_exit) writes to.
@@ -17,23 +18,68 @@ pub struct ExitCode<'b> {
     builder: &'b mut TraceBuilder,
     exit: u32,
     jump: Option<Place>,
+    /// The micro-op that was pushed last.
+    last: Option<Op>,
+    /// Of the micro-ops and their operands, as they were pushed.
+    hash: u64,
+    /// Where the exit's words begin among those of the builder's exits, as long as they are the same wherever it comes.
+    ready: Option<usize>,
+    /// How many of those are NOPs that came in as slots or in front.
+    nops: u32,
 }
 
-impl ExitCode<'_> {
+/// The hash of a word more.
+fn mix(hash: u64, word: u64) -> u64 {
+    let hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    hash ^ hash >> 29
+}
+
+/// What comes in front of an exit's words: how many they are, and how many of them are NOPs.
+const HEADER: usize = 2;
+
+impl<'b> ExitCode<'b> {
+    fn new(builder: &'b mut TraceBuilder, exit: u32) -> ExitCode<'b> {
+        let start = builder.exit_words.len();
+        let linkable = builder.exits[exit as usize].linkable;
+        // What is annotated is emitted micro-op by micro-op.
+        let ready = (!builder.options.annotate).then_some(start);
+        if ready.is_some() {
+            builder.exit_words.extend([0; HEADER]);
+            builder.exit_words.extend(linkable.then_some(NOP));
+        }
+        ExitCode {
+            builder,
+            exit,
+            jump: None,
+            last: None,
+            hash: linkable.into(),
+            ready,
+            nops: linkable.into(),
+        }
+    }
+
     /// Appends a micro-op to the exit.
     ///
     /// # Errors
     /// As [`TraceBuilder::push`]; [`Error::NothingToRedirect`] behind a `jump`.
     pub fn push<M: MicroOp>(&mut self, op: M) -> Result<(), Error> {
         let mut values = op.operands();
-        let values = resolve(op.set(), op.index(), values.as_mut());
-        let (op, values) = values.ok_or_else(unknown)?;
+        self.push_op(op.set(), op.index(), values.as_mut())
+    }
+
+    fn push_op(
+        &mut self,
+        set: &'static MicroOpSet,
+        index: usize,
+        values: &mut [u64],
+    ) -> Result<(), Error> {
+        let (op, values) = resolve(set, index, values).ok_or_else(unknown)?;
         if self.jump.is_some() {
             return Err(Error::NothingToRedirect { op: op.name() });
         }
         let pushed = self.builder.check(op, values)?;
-        // The values are encoded when the exit is emitted; here it is seen that they can be.
         self.builder.values.extend_from_slice(values);
+        // The values are encoded when the exit is emitted; here it is seen that they can be.
         if op.template.encoded
             && let Err(error) = op.encode(values)
         {
@@ -41,7 +87,32 @@ impl ExitCode<'_> {
             return Err(error);
         }
         self.builder.exit_code.push(pushed);
+        let number = u64::from(pushed.set) << 16 | u64::from(pushed.index);
+        let kept = self.builder.values.get(pushed.values as usize..);
+        let words = kept.unwrap_or(&[]).iter().copied();
+        self.hash = words.fold(mix(self.hash, number), mix);
+        self.write_ready(op, values);
+        self.last = Some(op);
         Ok(())
+    }
+
+    /// Writes the words of a micro-op, if those of all so far are the same wherever the exit comes: so that there is
+    /// nothing left to do then but to copy them.
+    fn write_ready(&mut self, op: Op, values: &[u64]) {
+        if self.ready.is_none() {
+            return;
+        }
+        if !op.is_the_same_anywhere() {
+            return self.leave_ready();
+        }
+        let words = &mut self.builder.exit_words;
+        if self.builder.slot != 0 && self.last.is_some_and(Op::goes_on) {
+            words.push(NOP);
+            self.nops += 1;
+        }
+        let (pieces, at) = (Part::Hot.of(op), words.len());
+        words.extend_from_slice(pieces.words);
+        op.patch(pieces.holes, values, &mut words[at..]);
     }
 
     /// Lets the last micro-op go on at a label of the trace. Nothing can be pushed behind it.
@@ -51,16 +122,82 @@ impl ExitCode<'_> {
     /// [`Error::ExitWithoutCode`] before the first.
     pub fn jump(&mut self, label: Label) -> Result<(), Error> {
         let index = self.builder.own_label("jump", label)?;
-        let start = self.builder.exits[self.exit as usize].start as usize;
-        let last = self.builder.exit_code.get(start..).and_then(<[_]>::last);
-        let op = last
-            .and_then(|&pushed| self.builder.sets.op(pushed))
+        let op = self
+            .last
             .ok_or(Error::ExitWithoutCode { exit: self.exit })?;
-        if !op.template.properties.contains(Properties::FALLS_THROUGH) || self.jump.is_some() {
+        if !op.goes_on() || self.jump.is_some() {
             return Err(Error::NothingToRedirect { op: op.name() });
         }
         self.jump = Some(Place::label(index));
+        self.leave_ready();
         Ok(())
+    }
+
+    /// Has the exit emitted micro-op by micro-op.
+    fn leave_ready(&mut self) {
+        if let Some(start) = self.ready.take() {
+            self.builder.exit_words.truncate(start);
+        }
+    }
+
+    /// It must end by going somewhere.
+    fn check(&self) -> Result<(), Error> {
+        let exit = self.exit;
+        match self.last {
+            None => Err(Error::ExitWithoutCode { exit }),
+            Some(op) if op.goes_on() && self.jump.is_none() => Err(Error::ExitFallsOffEnd {
+                exit,
+                op: op.name(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives the exit this code, or that of an equal exit; returns whether it was the latter.
+    fn merge(mut self) -> bool {
+        let jump = self.jump.map(|place| place.key(0));
+        let hash = jump.map_or(self.hash, |key| mix(self.hash, key));
+        let (index, start) = (self.exit, self.start());
+        let number = self.builder.exit_hashes.intern(hash) as usize;
+        let state = &mut self.builder.exits[index as usize];
+        state.len = (self.builder.exit_code.len() - start) as u32;
+        state.form = self.jump.map_or(ExitForm::Plain, ExitForm::Jump);
+        let linkable = state.linkable;
+        match self.builder.exit_of_hash.get(number) {
+            None => self.builder.exit_of_hash.push(index),
+            Some(&first) => {
+                let other = self.builder.exits[first as usize];
+                // Two different exits with one hash just stay two.
+                if other.linkable == linkable && self.builder.same_exit(first, start, self.jump) {
+                    let state = &mut self.builder.exits[index as usize];
+                    (state.start, state.same_as) = (other.start, first);
+                    return true;
+                }
+            }
+        }
+        self.keep_ready();
+        false
+    }
+
+    /// Keeps the exit's words, if they are ready.
+    fn keep_ready(&mut self) {
+        let Some(start) = self.ready else {
+            return;
+        };
+        let words = &mut self.builder.exit_words;
+        let [len, number] = [words.len() - start - HEADER, start].map(u32::try_from);
+        // If there are too many to be counted, it is emitted like the others.
+        if let (Ok(len), Ok(number)) = (len, number)
+            && len < MAX_LEN
+        {
+            words[start..][..HEADER].copy_from_slice(&[len, self.nops]);
+            self.builder.exits[self.exit as usize].form = ExitForm::Ready(number);
+        }
+    }
+
+    /// Where its micro-ops start among those of the builder's exits.
+    fn start(&self) -> usize {
+        self.builder.exits[self.exit as usize].start as usize
     }
 }
 
@@ -156,119 +293,17 @@ impl TraceBuilder {
             return Err(Error::ExitDefinedTwice { exit: index });
         }
         let (ops, values) = (self.exit_code.len(), self.values.len());
+        let words = self.exit_words.len();
         self.exits[index as usize].start = ops as u32;
-        let mut code = ExitCode {
-            builder: self,
-            exit: index,
-            jump: None,
-        };
-        let written = write(&mut code);
-        let jump = code.jump;
-        let checked = written.and_then(|()| self.check_exit(index, ops, jump));
-        let merged = checked.is_ok() && self.merge_exit(index, ops, jump);
+        let mut code = ExitCode::new(self, index);
+        let checked = write(&mut code).and_then(|()| code.check());
+        let merged = checked.is_ok() && code.merge();
         if merged || checked.is_err() {
             self.exit_code.truncate(ops);
             self.values.truncate(values);
+            self.exit_words.truncate(words);
         }
         checked
-    }
-
-    fn check_exit(&self, exit: u32, start: usize, jump: Option<Place>) -> Result<(), Error> {
-        let last = self.exit_code[start..].last();
-        let op = last
-            .and_then(|&pushed| self.sets.op(pushed))
-            .ok_or(Error::ExitWithoutCode { exit })?;
-        let properties = op.template.properties;
-        if jump.is_none() && properties.contains(Properties::FALLS_THROUGH) {
-            return Err(Error::ExitFallsOffEnd {
-                exit,
-                op: op.name(),
-            });
-        }
-        Ok(())
-    }
-
-    /// Gives the exit the code from `start` on, or that of an equal exit; returns whether it was the
-    /// latter.
-    fn merge_exit(&mut self, index: u32, start: usize, jump: Option<Place>) -> bool {
-        let linkable = self.exits[index as usize].linkable;
-        let hash = self.hash_exit(start, jump) ^ u64::from(linkable);
-        let number = self.exit_hashes.intern(hash) as usize;
-        let len = (self.exit_code.len() - start) as u32;
-        self.exits[index as usize].len = len;
-        self.exits[index as usize].form = jump.map_or(ExitForm::Plain, ExitForm::Jump);
-        if number == self.exit_of_hash.len() {
-            self.exit_of_hash.push(index);
-            self.write_ready(index);
-            return false;
-        }
-        let first = self.exit_of_hash[number];
-        // Two different exits with one hash just stay two.
-        let alike = self.exits[first as usize].linkable == self.exits[index as usize].linkable;
-        let equal = alike && self.same_exit(first, start, jump);
-        if equal {
-            let ExitState { start, .. } = self.exits[first as usize];
-            let state = &mut self.exits[index as usize];
-            (state.start, state.same_as) = (start, first);
-        } else {
-            self.write_ready(index);
-        }
-        equal
-    }
-
-    /// Writes the words of an exit's code, if they are the same wherever it comes: so that there is nothing left to do
-    /// then but to copy them.
-    fn write_ready(&mut self, index: u32) {
-        let exit = self.exits[index as usize];
-        // What is annotated is emitted micro-op by micro-op.
-        if self.options.annotate || exit.form != ExitForm::Plain {
-            return;
-        }
-        let start = self.exit_words.len();
-        let mut nops = u32::from(exit.linkable);
-        self.exit_words.extend([0, nops]);
-        self.exit_words.extend(exit.linkable.then_some(NOP));
-        let mut goes_on = false;
-        for number in exit.start..exit.start + exit.len {
-            let pushed = self.exit_code[number as usize];
-            let Some(op) = self.sets.op(pushed).filter(|op| op.is_the_same_anywhere()) else {
-                self.exit_words.truncate(start);
-                return;
-            };
-            if goes_on && self.slot != 0 {
-                self.exit_words.push(NOP);
-                nops += 1;
-            }
-            let (pieces, at) = (Part::Hot.of(op), self.exit_words.len());
-            self.exit_words.extend_from_slice(pieces.words);
-            let values = self.values.get(pushed.values as usize..).unwrap_or(&[]);
-            op.patch(pieces.holes, values, &mut self.exit_words[at..]);
-            goes_on = op.goes_on();
-        }
-        let [len, number] = [self.exit_words.len() - start - 2, start].map(u32::try_from);
-        // If there are too many to be counted, it is emitted like the others.
-        if let (Ok(len), Ok(number)) = (len, number)
-            && len < MAX_LEN
-        {
-            self.exit_words[start..][..2].copy_from_slice(&[len, nops]);
-            self.exits[index as usize].form = ExitForm::Ready(number);
-        }
-    }
-
-    fn hash_exit(&self, start: usize, jump: Option<Place>) -> u64 {
-        const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mut hash = jump.map_or(0, |place| place.key(0));
-        let mut mix = |word: u64| {
-            hash = (hash ^ word).wrapping_mul(MULTIPLIER);
-            hash ^= hash >> 29;
-        };
-        for &pushed in &self.exit_code[start..] {
-            mix(u64::from(pushed.set) << 16 | u64::from(pushed.index));
-            self.operands_of(pushed)
-                .iter()
-                .for_each(|&value| mix(value));
-        }
-        hash
     }
 
     fn same_exit(&self, other: u32, start: usize, jump: Option<Place>) -> bool {
