@@ -91,13 +91,16 @@ impl Plan {
             literals: 0,
             end: 0,
         };
-        let mut in_pool = Vec::new();
+        let (mut in_pool, reach) = (Vec::new(), trace.jump_reach());
+        // Whether every instruction of the trace reaches all that its calls may lead to.
+        let mut all_near = true;
         for (number, target) in trace.targets().enumerate() {
             let outside = shared.get(number).copied().flatten();
             let outside = outside.map(|trampoline| trampoline.wrapping_sub(address) as i64);
             let far = outside.is_some();
-            if let Some(distance) = outside.or(plan.direct(target, trace.jump_reach())) {
+            if let Some(distance) = outside.or_else(|| plan.direct(target, reach)) {
                 let words = distance >> WORD.ilog2();
+                all_near &= in_reach(distance, code, reach);
                 plan.ways.push(Way { words, far });
                 continue;
             }
@@ -127,7 +130,11 @@ impl Plan {
             plan.literals = plan.literals.next_multiple_of(2);
         }
         plan.end = plan.literals + 2 * words;
-        plan.check(trace)?;
+        if let Some(last) = plan.far.len().checked_sub(1) {
+            let distance = i64::from(code + 2 * last as u32) << WORD.ilog2();
+            all_near &= in_reach(distance, code, reach);
+        }
+        plan.check(trace, all_near)?;
         Ok(plan)
     }
 
@@ -139,7 +146,7 @@ impl Plan {
         near.then_some(distance)
     }
 
-    fn check(&self, trace: &Trace<'_>) -> Result<(), Error> {
+    fn check(&self, trace: &Trace<'_>, all_near: bool) -> Result<(), Error> {
         let length = u64::from(self.end) * 4;
         let room = self.address.checked_add(length);
         if room.is_none() || !self.address.is_multiple_of(ALIGNMENT) {
@@ -149,10 +156,8 @@ impl Plan {
                 length,
             });
         }
-        // A way in reach from everywhere needs no look at its calls; the others, with a reach made small, do.
-        let words = self.trampolines;
-        let mut ways = self.ways.iter().map(|way| way.words << WORD.ilog2());
-        if !ways.all(|distance| in_reach(distance, words, trace.jump_reach())) {
+        // With a reach made small, it takes a look at each call.
+        if !all_near {
             let reach = i64::from(trace.jump_reach());
             let calls = trace.calls().iter();
             let mut distances = calls.map(|call| self.displacement(call) << WORD.ilog2());
@@ -164,15 +169,19 @@ impl Plan {
             }
         }
         // A trampoline is what it is, whatever reach the options give to the literal loads of micro-ops.
-        let (at, reach) = (u64::from(self.trampolines), Field::Imm19.reach());
+        let (at, reach) = (u64::from(self.trampolines), u64::from(Field::Imm19.reach()));
+        if length - at * u64::from(WORD) < reach {
+            return Ok(());
+        }
         let loads = (0u64..).zip(&self.far).map(|(number, &(_, literal))| {
             let word = u64::from(self.literals) + 2 * u64::from(literal);
             (word - at - 2 * number) * u64::from(WORD)
         });
         match loads.max() {
-            Some(distance) if distance >= u64::from(reach) => {
-                Err(Error::TraceTooLong { distance, reach })
-            }
+            Some(distance) if distance >= reach => Err(Error::TraceTooLong {
+                distance,
+                reach: Field::Imm19.reach(),
+            }),
             _ => Ok(()),
         }
     }
