@@ -58,6 +58,37 @@ fn says(error: Error, message: &str) {
     assert_eq!(error.to_string(), message, "{error:?}");
 }
 
+/// The jump is written when the next micro-op comes, unless that is where it leads to.
+#[test]
+fn a_micro_op_that_is_refused_behind_a_jump_leaves_the_jump_open() {
+    let refusals: [fn(&mut TraceBuilder) -> Result<(), Error>; 3] = [
+        |_| Ok(()),
+        |builder| builder.push(Add { n: 4096 }),
+        |builder| builder.push(Mask { mask: 5 }),
+    ];
+    for (bound_first, jump_is_forward) in [(false, true), (true, true), (false, false)] {
+        let traces = refusals.map(|refusal| {
+            let mut builder = TraceBuilder::new();
+            let to = builder.label();
+            if !jump_is_forward {
+                builder.bind(to).unwrap();
+            }
+            builder.push(Jump { to }).unwrap();
+            builder.push(Jump { to }).unwrap();
+            if bound_first {
+                builder.bind(to).unwrap();
+            }
+            let _ = refusal(&mut builder);
+            if !bound_first && jump_is_forward {
+                builder.bind(to).unwrap();
+            }
+            finished(&mut builder)
+        });
+        assert_eq!(traces[0], traces[1]);
+        assert_eq!(traces[0], traces[2]);
+    }
+}
+
 #[test]
 fn operand_out_of_range_names_op_operand_value_and_range() {
     let error = refused(|b| b.push(Add { n: 4096 }));

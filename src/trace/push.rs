@@ -72,6 +72,12 @@ impl Visitor for Quickly<'_> {
     }
 }
 
+/// How long the code was before the way was cleared for a micro-op, and how many jumps were noted.
+struct Cleared {
+    code: usize,
+    jumps: usize,
+}
+
 impl TraceBuilder {
     /// Pushes a micro-op that is known to the compiler, or to an arm of the `match` that every enum is taken apart by.
     #[inline]
@@ -91,7 +97,7 @@ impl TraceBuilder {
         let ready =
             !encodes || Op::new(set, index).is_some_and(|op| op.encode(encoded.as_mut()).is_ok());
         let (values, encoded) = (values.as_mut(), encoded.as_mut());
-        let pushed = ready.then(|| self.push_known::<false>(data, set, index, values, encoded));
+        let pushed = ready.then(|| self.push_known(data, set, index, values, encoded));
         let Some((start, kept)) = pushed.flatten() else {
             return false;
         };
@@ -102,10 +108,16 @@ impl TraceBuilder {
         true
     }
 
-    /// Pushes a micro-op that something stood in the way of.
+    /// Pushes a micro-op that something stood in the way of, most often a jump to write.
     #[cold]
     #[inline(never)]
     fn push_hard<M: MicroOp>(&mut self, op: &M) -> Result<(), Error> {
+        if let Some(way) = self.clear_way() {
+            if op.visit(Quickly(self)) {
+                return Ok(());
+            }
+            self.block_way(way);
+        }
         let (mut values, mut encoded) = (op.operands(), op.operands());
         let (op, values) = resolve(op.set(), op.index(), values.as_mut()).ok_or_else(unknown)?;
         self.push_by_tables(op, values, encoded.as_mut())
@@ -164,9 +176,12 @@ impl TraceBuilder {
         let index = usize::from(index);
         self.notes.reserve(usize::from(op.template.hot_references));
         self.queue.reserve(usize::from(op.template.hot_references));
-        let ready = op.encode(encoded);
-        let pushed = ready.map(|()| self.push_known::<true>(set, set, index, values, encoded));
+        let (ready, way) = (op.encode(encoded), self.clear_way());
+        let pushed = ready.map(|()| self.push_known(set, set, index, values, encoded));
         let Ok(Some((start, kept))) = pushed else {
+            if let Some(way) = way {
+                self.block_way(way);
+            }
             return self.push_slowly(op, values);
         };
         if self.watch {
@@ -177,11 +192,11 @@ impl TraceBuilder {
 
     /// Pushes a micro-op if nothing stands in the way, but for what [`watched`](TraceBuilder::watched) does, and returns
     /// what that is to be told. Otherwise nothing has changed. `data` is what `set` holds, known to the compiler; `encoded`
-    /// are the values as they are patched in. Few come behind a jump to write: only `JUMPS` serves them.
-    // Without cold parts and jumps it calls nothing, so a function that is this alone saves no registers. Where nothing is
+    /// are the values as they are patched in.
+    // Without a cold part it calls nothing, so a function that is this alone saves no registers. Where nothing is
     // optimized there is nothing to gain from a copy for each micro-op.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn push_known<const JUMPS: bool>(
+    fn push_known(
         &mut self,
         data: &MicroOpSet,
         set: &'static MicroOpSet,
@@ -193,13 +208,8 @@ impl TraceBuilder {
         let (holes, references) = data.notes(template)?;
         let operands = data.operands_of(template)?;
         let words = usize::from(template.hot_words);
-        let (mut gap, mut before, mut jump) = (self.gap, self.gap, None);
-        if JUMPS && gap == BLOCKED {
-            (gap, before, jump) = self.jump_here()?;
-        }
-        let start = self.code.cursor() + gap as usize;
-        let here = self.code.cursor() as u32 + before;
-        if template.special || !self.is_quick(here, words as u32, template.fields[0]) {
+        let start = self.code.cursor() + self.gap as usize;
+        if template.special || !self.is_quick(start as u32, words as u32, template.fields[0]) {
             return None;
         }
         for (operand, &value) in operands.iter().zip(values) {
@@ -229,12 +239,6 @@ impl TraceBuilder {
         }
 
         let goes_on = template.properties.contains(Properties::FALLS_THROUGH);
-        if let Some(place) = jump {
-            self.gap = 0;
-            self.emit_jump(place);
-        } else {
-            self.gap = gap;
-        }
         self.pass(start as u32, words as u32, goes_on.into());
         self.last = (set, index);
         if let Some(&label) = values.get(usize::from(template.closing)) {
@@ -302,16 +306,44 @@ impl TraceBuilder {
         pushed
     }
 
-    /// What comes in front of the next micro-op where the way is blocked: how many words, how many the general way makes
-    /// room for, and the jump that they are. `None` if that is not all.
+    /// Clears the way for the next micro-op, if it is only a jump that blocks it: writes the jump, or makes it a slot.
+    /// Unless a micro-op follows, the way must be [blocked](TraceBuilder::block_way) again.
     #[inline(never)]
-    fn jump_here(&self) -> Option<(u32, u32, Option<Place>)> {
-        match self.open {
-            _ if self.finished || self.next_point.is_some() => None,
-            Open::To(place) if self.places.offset(place) == HERE => Some((self.slot, BEFORE, None)),
-            Open::To(place) => Some((1, BEFORE, Some(place))),
-            _ => None,
+    fn clear_way(&mut self) -> Option<Cleared> {
+        let Open::To(place) = self.open else {
+            return None;
+        };
+        // As much as the general way makes room for.
+        let room = BEFORE + ROOM as u32;
+        let is_quick = self.is_quick(self.code.cursor() as u32, room, Field::Imm26 as u8);
+        if self.gap != BLOCKED || self.next_point.is_some() || !is_quick {
+            return None;
         }
+        let cleared = Cleared {
+            code: self.code.cursor(),
+            jumps: self.notes.count(Field::Imm26),
+        };
+        self.gap = match self.places.offset(place) {
+            HERE => self.slot,
+            _ => {
+                self.emit_jump(place);
+                self.code.reserve(ROOM);
+                0
+            }
+        };
+        Some(cleared)
+    }
+
+    /// Takes back what was done to clear the way.
+    #[inline(never)]
+    fn block_way(&mut self, cleared: Cleared) {
+        self.code.truncate(cleared.code);
+        // Behind every micro-op that goes on there is the NOP that may become its slot.
+        if let Some(slot) = self.code.next_mut() {
+            *slot = NOP;
+        }
+        self.notes.shorten(Field::Imm26, cleared.jumps);
+        self.gap = BLOCKED;
     }
 
     /// Moves over a micro-op of so many words that is written at `start`. `goes_on` is 1 if it goes on to the next.
