@@ -61,7 +61,8 @@ fn says(error: Error, message: &str) {
 /// The jump is written when the next micro-op comes, unless that is where it leads to.
 #[test]
 fn a_micro_op_that_is_refused_behind_a_jump_leaves_the_jump_open() {
-    let refusals: [fn(&mut TraceBuilder) -> Result<(), Error>; 3] = [
+    type Refusal = fn(&mut TraceBuilder) -> Result<(), Error>;
+    let refusals: [Refusal; 3] = [
         |_| Ok(()),
         |builder| builder.push(Add { n: 4096 }),
         |builder| builder.push(Mask { mask: 5 }),
