@@ -175,7 +175,6 @@ impl TraceBuilder {
         let Op { set, index, .. } = op;
         let index = usize::from(index);
         self.notes.reserve(usize::from(op.template.hot_references));
-        self.queue.reserve(usize::from(op.template.hot_references));
         let (ready, way) = (op.encode(encoded), self.clear_way());
         let pushed = ready.map(|()| self.push_known(set, set, index, values, encoded));
         let Ok(Some((start, kept))) = pushed else {
@@ -193,7 +192,7 @@ impl TraceBuilder {
     /// Pushes a micro-op if nothing stands in the way, but for what [`watched`](TraceBuilder::watched) does, and returns
     /// what that is to be told. Otherwise nothing has changed. `data` is what `set` holds, known to the compiler; `encoded`
     /// are the values as they are patched in.
-    // Without a cold part it calls nothing, so a function that is this alone saves no registers. Where nothing is
+    // Most of what is compiled of it calls nothing, so a function that is this alone saves no registers. Where nothing is
     // optimized there is nothing to gain from a copy for each micro-op.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn push_known(
@@ -264,24 +263,18 @@ impl TraceBuilder {
         Some((start as u32, kept))
     }
 
-    /// Whether there is room for whatever is noted of these references.
+    /// Whether there is room for the notes of these references.
     #[inline(always)]
     fn can_note(&self, references: &[Reference]) -> bool {
         let mut notes = [0; NoteKind::COUNT];
-        let mut exits = 0;
         for reference in references {
             match reference.goal {
                 Goal::Call => notes[NoteKind::Call as usize] += 1,
-                Goal::Label | Goal::OtherPart => notes[reference.field as usize] += 1,
-                Goal::Exit => {
-                    notes[reference.field as usize] += 1;
-                    exits += 1;
-                }
+                Goal::Label | Goal::Exit | Goal::OtherPart => notes[reference.field as usize] += 1,
                 Goal::Literal | Goal::MutLiteral => {}
             }
         }
-        let can_want = || exits <= self.spare_places && exits as usize <= self.queue.room();
-        self.notes.can_take(notes) && (exits == 0 || can_want())
+        self.notes.can_take(notes)
     }
 
     /// Pushes a micro-op if it has a row and nothing else stands in the way. Otherwise nothing has changed. Compiled once

@@ -76,12 +76,6 @@ impl<T: Copy + Default> Tape<T> {
         self.items.get_mut(self.len)
     }
 
-    /// How many items there is room for.
-    #[inline(always)]
-    pub(crate) fn room(&self) -> usize {
-        self.items.len() - self.len
-    }
-
     /// Moves the cursor over `more` items of the room.
     #[inline]
     pub(crate) fn advance(&mut self, more: usize) {
