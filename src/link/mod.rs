@@ -98,9 +98,10 @@ impl Plan {
             let outside = shared.get(number).copied().flatten();
             let outside = outside.map(|trampoline| trampoline.wrapping_sub(address) as i64);
             let far = outside.is_some();
+            // What is direct is in reach.
+            all_near &= outside.is_none_or(|distance| in_reach(distance, code, reach));
             if let Some(distance) = outside.or_else(|| plan.direct(target, reach)) {
                 let words = distance >> WORD.ilog2();
-                all_near &= in_reach(distance, code, reach);
                 plan.ways.push(Way { words, far });
                 continue;
             }

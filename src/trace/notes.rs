@@ -82,12 +82,6 @@ impl Notes {
         }
     }
 
-    /// Takes away those of a kind that have come since there were so many.
-    pub(super) fn shorten(&mut self, kind: impl Into<NoteKind>, count: usize) {
-        let kind = kind.into() as usize;
-        self.cursors[kind] = self.cursors[kind].min(self.starts[kind] + count);
-    }
-
     /// Takes away so many of the first ones of a kind.
     pub(super) fn forget(&mut self, kind: impl Into<NoteKind>, count: usize) {
         let kind = kind.into() as usize;

@@ -72,10 +72,10 @@ impl Visitor for Quickly<'_> {
     }
 }
 
-/// How long the code was before the way was cleared for a micro-op, and how many jumps were noted.
+/// How long the code was before the way was cleared for a micro-op, and how many notes there were.
 struct Cleared {
     code: usize,
-    jumps: usize,
+    notes: [usize; NoteKind::COUNT],
 }
 
 impl TraceBuilder {
@@ -314,7 +314,7 @@ impl TraceBuilder {
         }
         let cleared = Cleared {
             code: self.code.cursor(),
-            jumps: self.notes.count(Field::Imm26),
+            notes: self.notes.counts(),
         };
         self.gap = match self.places.offset(place) {
             HERE => self.slot,
@@ -335,7 +335,7 @@ impl TraceBuilder {
         if let Some(slot) = self.code.next_mut() {
             *slot = NOP;
         }
-        self.notes.shorten(Field::Imm26, cleared.jumps);
+        self.notes.truncate(cleared.notes);
         self.gap = BLOCKED;
     }
 
