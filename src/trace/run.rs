@@ -17,8 +17,8 @@
 //! many [words](super::row::Rows::words_of_note) at the least. So the look whether there is room in the code, which safe
 //! Rust takes anyway, is the look for all of them.
 //!
-//! What it waits for is loads more than anything else. So what a row says of its hole, and of what it refers to, is in one
-//! word each, though taking it apart takes more instructions.
+//! What it waits for is loads more than anything else. So what a row says of what it refers to is in one word, and of its
+//! hole in two, though taking them apart takes more instructions.
 //!
 //! # Invariants
 //!
@@ -283,10 +283,10 @@ impl<const MANY: bool> Drop for Run<'_, MANY> {
 impl Row {
     /// Puts the value of the first operand into its hole.
     #[inline(always)]
-    fn fill(&self, value: u64, code: &mut [u32; WORDS]) {
+    pub(super) fn fill(&self, value: u64, code: &mut [u32; WORDS]) {
         // Written as a whole, not changed: what was just written as a part of more is read only when it has reached
         // the cache, if it lies in two lines of it.
-        let word = self.hole.word() % self.words.len();
+        let word = self.hole.word();
         code[word] = self.words[word] ^ self.hole.of(value);
     }
 
