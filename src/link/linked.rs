@@ -54,7 +54,7 @@ impl Map {
                 plan.end * 4,
             ],
             statistics: plan.statistics(trace),
-            far: plan.far.iter().map(|&(target, _)| target).collect(),
+            far: plan.far_targets(trace).collect(),
             mutables: trace.mutable_words(pool),
             tag: trace.tag(),
             link_sites: trace.link_sites().collect(),

@@ -56,8 +56,48 @@ const BLOCK: usize = 8192;
 struct Way {
     /// In words from the trace's start.
     words: i64,
-    /// Whether that is a trampoline.
-    far: bool,
+    by: By,
+}
+
+impl Way {
+    /// One that leads so many bytes from the trace's start.
+    fn new(distance: i64, by: By) -> Way {
+        let words = distance >> WORD.ilog2();
+        Way { words, by }
+    }
+
+    /// Whether it leads through a trampoline.
+    fn is_far(&self) -> bool {
+        !matches!(self.by, By::Itself)
+    }
+
+    /// The word with the target's address, if it leads through one of the trace's own trampolines.
+    fn own(&self) -> Option<Literal> {
+        match self.by {
+            By::Own(literal) => Some(literal),
+            _ => None,
+        }
+    }
+}
+
+/// By which trampoline.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    /// None: to the target itself.
+    Itself,
+    /// One outside the trace.
+    Shared,
+    /// One of the trace's own, which loads this word.
+    Own(Literal),
+}
+
+/// The word that holds a target's address.
+#[derive(Debug, Clone, Copy)]
+enum Literal {
+    /// One that the target brings, by its number among those.
+    Added(u32),
+    /// An equal constant of the pool, by its number there.
+    Constant(u32),
 }
 
 /// Where everything goes at one address. Offsets and lengths are in words.
@@ -66,9 +106,9 @@ struct Plan {
     address: u64,
     /// For each distinct target.
     ways: Vec<Way>,
-    /// The targets that have a trampoline, in order, and the literal with each one's address.
-    far: Vec<(Target, u32)>,
-    /// How many literals the far targets bring; the pool's own follow.
+    /// How many trampolines there are among the bytes, in the order of their targets.
+    own: u32,
+    /// How many literals their targets bring; the pool's own follow.
     added: u32,
     trampolines: u32,
     literals: u32,
@@ -80,63 +120,78 @@ impl Plan {
     /// is one.
     fn new(trace: &Trace<'_>, address: u64, shared: &[Option<u64>]) -> Result<Plan, Error> {
         let code = trace.code().len() as u32;
-        let targets = trace.targets().len();
         let mut plan = Plan {
             address,
-            ways: Vec::with_capacity(targets),
-            // Those of a slab are nearly always all shared.
-            far: Vec::with_capacity(if shared.is_empty() { targets } else { 0 }),
+            ways: Vec::with_capacity(trace.targets().len()),
+            own: 0,
             added: 0,
             trampolines: code,
             literals: 0,
             end: 0,
         };
-        let (mut in_pool, reach) = (Vec::new(), trace.jump_reach());
+        let reach = trace.jump_reach();
         // Whether every instruction of the trace reaches all that its calls may lead to.
         let mut all_near = true;
         for (number, target) in trace.targets().enumerate() {
-            let outside = shared.get(number).copied().flatten();
-            let outside = outside.map(|trampoline| trampoline.wrapping_sub(address) as i64);
-            let far = outside.is_some();
-            // What is direct is in reach.
-            all_near &= outside.is_none_or(|distance| in_reach(distance, code, reach));
-            if let Some(distance) = outside.or_else(|| plan.direct(target, reach)) {
-                let words = distance >> WORD.ilog2();
-                plan.ways.push(Way { words, far });
-                continue;
-            }
-            let trampoline = code + 2 * plan.far.len() as u32;
-            let words = trampoline.into();
-            plan.ways.push(Way { words, far: true });
-            let constant = trace.pool_word(target.address());
-            let literal = match constant.filter(|_| !target.is_retargetable()) {
-                Some(word) => {
-                    in_pool.push(plan.far.len());
-                    word
+            let way = match shared.get(number).copied().flatten() {
+                Some(trampoline) => {
+                    let distance = trampoline.wrapping_sub(address) as i64;
+                    all_near &= in_reach(distance, code, reach);
+                    Way::new(distance, By::Shared)
                 }
-                None => {
-                    plan.added += 1;
-                    plan.added - 1
-                }
+                None => match plan.direct(target, reach) {
+                    Some(distance) => Way::new(distance, By::Itself),
+                    None => plan.add_trampoline(trace, target),
+                },
             };
-            plan.far.push((target, literal));
-        }
-        // The pool's own words come behind those that targets bring.
-        for index in in_pool {
-            plan.far[index].1 += plan.added;
+            plan.ways.push(way);
         }
         let words = plan.added + trace.pool().len() as u32;
-        plan.literals = code + 2 * plan.far.len() as u32;
+        plan.literals = code + 2 * plan.own;
         if words > 0 {
             plan.literals = plan.literals.next_multiple_of(2);
         }
         plan.end = plan.literals + 2 * words;
-        if let Some(last) = plan.far.len().checked_sub(1) {
-            let distance = i64::from(code + 2 * last as u32) << WORD.ilog2();
+        if let Some(last) = plan.own.checked_sub(1) {
+            let distance = i64::from(code + 2 * last) << WORD.ilog2();
             all_near &= in_reach(distance, code, reach);
         }
         plan.check(trace, all_near)?;
         Ok(plan)
+    }
+
+    /// The way through one more trampoline of the trace's own.
+    fn add_trampoline(&mut self, trace: &Trace<'_>, target: Target) -> Way {
+        let words = self.trampolines + 2 * self.own;
+        self.own += 1;
+        let constant = trace.pool_word(target.address());
+        let literal = match constant.filter(|_| !target.is_retargetable()) {
+            Some(word) => Literal::Constant(word),
+            None => {
+                self.added += 1;
+                Literal::Added(self.added - 1)
+            }
+        };
+        Way {
+            words: words.into(),
+            by: By::Own(literal),
+        }
+    }
+
+    /// Where each of the trace's own trampolines is, and the word that it loads.
+    fn own_trampolines(&self) -> impl Iterator<Item = (u32, u32)> {
+        let own = self.ways.iter().filter_map(Way::own);
+        let places = (self.trampolines..).step_by(2);
+        places.zip(own.map(|literal| self.word(literal)))
+    }
+
+    /// Where a word is. The pool's own come behind those that targets bring.
+    fn word(&self, literal: Literal) -> u32 {
+        let number = match literal {
+            Literal::Added(number) => number,
+            Literal::Constant(number) => self.added + number,
+        };
+        self.literals + 2 * number
     }
 
     /// The distance of a target that `bl` reaches from everywhere in the code, in bytes from the trace's
@@ -174,10 +229,9 @@ impl Plan {
         if length - at * u64::from(WORD) < reach {
             return Ok(());
         }
-        let loads = (0u64..).zip(&self.far).map(|(number, &(_, literal))| {
-            let word = u64::from(self.literals) + 2 * u64::from(literal);
-            (word - at - 2 * number) * u64::from(WORD)
-        });
+        let loads = self
+            .own_trampolines()
+            .map(|(at, word)| u64::from(word - at) * u64::from(WORD));
         match loads.max() {
             Some(distance) if distance >= reach => Err(Error::TraceTooLong {
                 distance,
@@ -220,29 +274,33 @@ impl Plan {
             let linked = Field::Imm19.with_displacement(u32::from_le_bytes(*bytes), words);
             *bytes = linked.to_le_bytes();
         }
-        let mut at = self.trampolines;
-        let mut words = rest.chunks_exact_mut(4);
-        let mut push = |word: u32| {
-            if let Some(bytes) = words.next() {
-                put(bytes, word);
-            }
-        };
-        for &(_, literal) in &self.far {
-            let literal = self.literals + 2 * literal;
-            push(Field::Imm19.with_displacement(LDR_X16_LITERAL, (literal - at).into()));
-            push(BR_X16);
-            at += 2;
+        // Two instructions, two words of a literal: eight bytes each.
+        let behind = (self.literals - self.trampolines) as usize * 4;
+        let (trampolines, literals) = rest.split_at_mut(behind);
+        let (trampolines, padding) = trampolines.as_chunks_mut();
+        for (bytes, (at, word)) in trampolines.iter_mut().zip(self.own_trampolines()) {
+            let load = Field::Imm19.with_displacement(LDR_X16_LITERAL, (word - at).into());
+            *bytes = (u64::from(BR_X16) << 32 | u64::from(load)).to_le_bytes();
         }
-        (at..self.literals).for_each(|_| push(UDF));
-        for value in self.literal_values(trace) {
-            push(value as u32);
-            push((value >> 32) as u32);
+        for bytes in padding.as_chunks_mut().0 {
+            *bytes = UDF.to_le_bytes();
         }
+        let literals = literals.as_chunks_mut().0.iter_mut();
+        for (bytes, value) in literals.zip(self.literal_values(trace)) {
+            *bytes = value.to_le_bytes();
+        }
+    }
+
+    /// The targets that have one of the trace's own trampolines.
+    fn far_targets(&self, trace: &Trace<'_>) -> impl Iterator<Item = Target> {
+        let ways = trace.targets().zip(&self.ways);
+        ways.filter_map(|(target, way)| way.own().map(|_| target))
     }
 
     /// The words behind the trampolines: first those that targets bring, then the pool's own.
     fn literal_values(&self, trace: &Trace<'_>) -> impl Iterator<Item = u64> {
-        let added = self.far.iter().filter(|(_, literal)| *literal < self.added);
+        let added = trace.targets().zip(&self.ways);
+        let added = added.filter(|(_, way)| matches!(way.own(), Some(Literal::Added(_))));
         let own = trace.pool().iter().map(|word| word.value);
         added.map(|(target, _)| target.address()).chain(own)
     }
@@ -317,10 +375,6 @@ impl Link<'_> {
     pub(crate) fn literals(&self) -> std::ops::Range<u32> {
         self.plan.literals * 4..self.plan.end * 4
     }
-}
-
-fn put(to: &mut [u8], word: u32) {
-    to.copy_from_slice(&word.to_le_bytes());
 }
 
 impl<'b> Trace<'b> {

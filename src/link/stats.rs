@@ -40,11 +40,11 @@ impl Plan {
     pub(super) fn statistics(&self, trace: &Trace<'_>) -> Statistics {
         let calls = trace.calls();
         // Most of the time all ways are far, or none is.
-        let far_calls = match self.ways.iter().filter(|way| way.far).count() {
+        let far_calls = match self.ways.iter().filter(|way| way.is_far()).count() {
             0 => 0,
             all if all == self.ways.len() => calls.len(),
             _ => {
-                let far = |call: &&Note| self.ways[call.target() as usize].far;
+                let far = |call: &&Note| self.ways[call.target() as usize].is_far();
                 calls.iter().filter(far).count()
             }
         };
