@@ -172,19 +172,20 @@ impl TraceBuilder {
         self.code.reserve(self.exit_words.len());
         let [end, ..] = self.quick_end;
         let (code, cursor) = self.code.parts_mut();
+        let (queue, exits, exit_words) = (&self.queue[..], &self.exits[..], &self.exit_words[..]);
         let mut next = first;
-        while let Some(&ColdItem::Exit(index)) = self.queue.get(next) {
-            let Some(exit) = self.exits.get(index as usize) else {
+        while let Some(&ColdItem::Exit(index)) = queue.get(next) {
+            let Some(exit) = exits.get(index as usize) else {
                 break;
             };
             let place = Place::exit(exit.same_as);
             let mut offset = self.places.offset(place);
             if !is_placed(offset) {
-                let exit = self.exits.get(exit.same_as as usize);
+                let exit = exits.get(exit.same_as as usize);
                 let Some(ExitForm::Ready(start)) = exit.map(|exit| exit.form) else {
                     break;
                 };
-                let ready = self.exit_words.get(start as usize..);
+                let ready = exit_words.get(start as usize..);
                 let Some(([len, nops], words)) = ready.and_then(<[u32]>::split_first_chunk) else {
                     break;
                 };
@@ -326,45 +327,47 @@ impl TraceBuilder {
     fn write_branches(&mut self, field: Field) -> Result<bool, Error> {
         let (first, reach) = (self.due.cursor(field), self.reach[field as usize]);
         let (code, places) = (&mut self.code[..], &self.places);
-        let mut all = true;
-        let mut branches = self.notes.of(field).get(first..).unwrap_or(&[]).iter();
-        loop {
-            let other = branches.find(|&&branch| {
-                let offset = places.get(branch.place().number());
-                let words = offset.and_then(|offset| displacement(branch, offset, reach));
-                let word = code.get_mut(branch.at as usize);
-                match (words, word) {
-                    (Some(words), Some(word)) => field.displace(word, words),
-                    _ => return true,
-                }
-                false
-            });
-            if other.is_none() {
-                break;
+        let branches = self.notes.of(field).get(first..).unwrap_or(&[]);
+        let all = branches.iter().all(|&branch| {
+            let offset = places.get(branch.place().number());
+            let words = offset.and_then(|offset| displacement(branch, offset, reach));
+            let word = code.get_mut(branch.at as usize);
+            match (words, word) {
+                (Some(words), Some(word)) => field.displace(word, words),
+                _ => return false,
             }
-            all = false;
-        }
+            true
+        });
         if !all {
-            self.check_open(field)?;
+            self.write_those_in_reach(field)?;
         }
         Ok(all)
     }
 
-    /// Whether an island can serve those branches of a class that are not in reach.
+    /// Writes the displacements of those branches of a class that are in reach, where not all are. Fails if an island cannot
+    /// serve the others.
     #[cold]
-    fn check_open(&self, field: Field) -> Result<(), Error> {
+    fn write_those_in_reach(&mut self, field: Field) -> Result<(), Error> {
         let (first, reach) = (self.due.cursor(field), self.reach[field as usize]);
         for &branch in self.notes.of(field).get(first..).unwrap_or(&[]) {
             let offset = self.places.offset(branch.place());
             if !is_placed(offset) {
                 return Err(self.never_placed(branch.place()));
             }
-            if field == Field::Imm26 && displacement(branch, offset, reach).is_none() {
-                let target = offset + branch.inner();
-                return Err(Error::TraceTooLong {
-                    distance: u64::from(target.abs_diff(branch.at)) * u64::from(WORD),
-                    reach: reach * WORD,
-                });
+            match displacement(branch, offset, reach) {
+                // Some have been written: to these it makes no difference.
+                Some(words) => {
+                    let word = &mut self.code[branch.at as usize];
+                    *word = field.with_displacement(*word, words);
+                }
+                None if field == Field::Imm26 => {
+                    let target = offset + branch.inner();
+                    return Err(Error::TraceTooLong {
+                        distance: u64::from(target.abs_diff(branch.at)) * u64::from(WORD),
+                        reach: reach * WORD,
+                    });
+                }
+                None => {}
             }
         }
         Ok(())
