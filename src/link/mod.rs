@@ -180,7 +180,9 @@ impl Plan {
 
     /// Where each of the trace's own trampolines is, and the word that it loads.
     fn own_trampolines(&self) -> impl Iterator<Item = (u32, u32)> {
+        // No look at the ways where there are none, as most often in a slab.
         let own = self.ways.iter().filter_map(Way::own);
+        let own = own.take(self.own as usize);
         let places = (self.trampolines..).step_by(2);
         places.zip(own.map(|literal| self.word(literal)))
     }
@@ -294,15 +296,17 @@ impl Plan {
     /// The targets that have one of the trace's own trampolines.
     fn far_targets(&self, trace: &Trace<'_>) -> impl Iterator<Item = Target> {
         let ways = trace.targets().zip(&self.ways);
-        ways.filter_map(|(target, way)| way.own().map(|_| target))
+        let own = ways.filter_map(|(target, way)| way.own().map(|_| target));
+        own.take(self.own as usize)
     }
 
     /// The words behind the trampolines: first those that targets bring, then the pool's own.
     fn literal_values(&self, trace: &Trace<'_>) -> impl Iterator<Item = u64> {
         let added = trace.targets().zip(&self.ways);
         let added = added.filter(|(_, way)| matches!(way.own(), Some(Literal::Added(_))));
+        let added = added.map(|(target, _)| target.address());
         let own = trace.pool().iter().map(|word| word.value);
-        added.map(|(target, _)| target.address()).chain(own)
+        added.take(self.added as usize).chain(own)
     }
 }
 
