@@ -22,7 +22,13 @@ pub(crate) const BTI_C: u32 = 0xd503_245f;
 pub(crate) const UDF: u32 = 0;
 
 /// `br x16`, the second half of a trampoline. AAPCS64 6.1.1 leaves x16 to veneers.
-pub(crate) const BR_X16: u32 = 0xd61f_0200;
+const BR_X16: u32 = 0xd61f_0200;
 
 /// `ldr x16, <literal>` with a displacement of zero, the first half of a trampoline.
-pub(crate) const LDR_X16_LITERAL: u32 = 0x5800_0010;
+const LDR_X16_LITERAL: u32 = 0x5800_0010;
+
+/// The two instructions of a trampoline whose word is so many words behind the first.
+pub(crate) fn trampoline(words: u32) -> [u8; 8] {
+    let load = branch::Field::Imm19.with_displacement(LDR_X16_LITERAL, words.into());
+    (u64::from(BR_X16) << 32 | u64::from(load)).to_le_bytes()
+}

@@ -39,7 +39,7 @@ pub use linked::{LinkedTrace, OpAt, Part};
 pub use stats::Statistics;
 
 use crate::asm::branch::Field;
-use crate::asm::{BR_X16, LDR_X16_LITERAL, UDF, WORD};
+use crate::asm::{UDF, WORD, trampoline};
 use crate::error::Error;
 use crate::op::operand::Target;
 use crate::trace::Trace;
@@ -281,8 +281,7 @@ impl Plan {
         let (trampolines, literals) = rest.split_at_mut(behind);
         let (trampolines, padding) = trampolines.as_chunks_mut();
         for (bytes, (at, word)) in trampolines.iter_mut().zip(self.own_trampolines()) {
-            let load = Field::Imm19.with_displacement(LDR_X16_LITERAL, (word - at).into());
-            *bytes = (u64::from(BR_X16) << 32 | u64::from(load)).to_le_bytes();
+            *bytes = trampoline(word - at);
         }
         for bytes in padding.as_chunks_mut().0 {
             *bytes = UDF.to_le_bytes();

@@ -6,8 +6,7 @@
 use std::collections::HashMap;
 
 use super::heap::{Block, Heap};
-use crate::asm::branch::Field;
-use crate::asm::{BR_X16, LDR_X16_LITERAL};
+use crate::asm::{WORD, trampoline};
 use crate::op::operand::Target;
 
 /// The length of a trampoline, in bytes.
@@ -168,10 +167,8 @@ impl Trampolines {
 
 /// The bytes of a trampoline that leads to `address`.
 fn bytes(address: u64) -> [u8; LEN] {
-    let load = Field::Imm19.with_displacement(LDR_X16_LITERAL, (WORD_AT / 4) as i64);
     let mut bytes = [0; LEN];
-    bytes[..4].copy_from_slice(&load.to_le_bytes());
-    bytes[4..8].copy_from_slice(&BR_X16.to_le_bytes());
-    bytes[8..].copy_from_slice(&address.to_le_bytes());
+    bytes[..WORD_AT].copy_from_slice(&trampoline(WORD_AT as u32 / WORD));
+    bytes[WORD_AT..].copy_from_slice(&address.to_le_bytes());
     bytes
 }
