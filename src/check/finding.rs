@@ -10,6 +10,9 @@ use super::body::{Body, Instruction};
 pub enum Rule {
     /// x18 belongs to the platform (AAPCS64 6.1.1); Apple's and Windows's systems change it at any time.
     PlatformRegister,
+    /// x29 points to a frame record all the time (AAPCS64 6.4.6): profilers and backtraces follow it. It is set
+    /// from the stack pointer, or loaded from the stack.
+    FrameRecord,
     /// Only a micro-op whose hot part ends the trace has `ret` or `br`; others leave by an exit.
     LeavesEarly,
     /// What is needed behind a call is not in a register that the call changes (AAPCS64 6.1).

@@ -51,6 +51,13 @@ pub(super) fn instructions(body: &Body, findings: &mut Vec<Finding>) {
                 "x18 belongs to the platform (AAPCS64 6.1.1): use another register",
             );
         }
+        if instruction.writes.contains(Register::X(29)) && !may_set_x29(instruction.word) {
+            found(
+                Rule::FrameRecord,
+                "x29 points to a frame record all the time (AAPCS64 6.4.6): use another register, or set it by \
+                 `mov x29, sp` once the record is there, and load it from there again",
+            );
+        }
         let is_tail_call = instruction.reference.is_some();
         if instruction.ways.contains(&Way::End(End::Leaves)) && !is_tail_call && !ends_trace {
             found(
@@ -67,6 +74,15 @@ pub(super) fn instructions(body: &Body, findings: &mut Vec<Finding>) {
             );
         }
     }
+}
+
+/// Whether what an instruction writes to x29 may be the address of a frame record: `add x29, sp, #n`, which `mov x29, sp`
+/// is (Arm ARM C4.1, "Add/subtract (immediate)"), or a load from the stack ("Loads and stores").
+fn may_set_x29(word: u32) -> bool {
+    let is_on_stack = word >> 5 & 31 == 31;
+    let is_sum = word & 0xff80_001f == 0x9100_001d;
+    let is_load = word & 0x0a00_0000 == 0x0800_0000;
+    is_on_stack && (is_sum || is_load)
 }
 
 /// Whether a PC-relative instruction that is no reference leads out of its part.
