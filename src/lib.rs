@@ -3,6 +3,11 @@
 #![warn(clippy::missing_errors_doc, clippy::missing_safety_doc)]
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// What only a slab uses, on systems that have none.
+#![cfg_attr(
+    not(any(target_os = "linux", target_os = "macos", target_os = "ios")),
+    allow(dead_code)
+)]
 
 // The macro names this crate by its name, here too.
 extern crate self as opstitch;
@@ -18,7 +23,8 @@ pub mod immediate;
 pub mod inspect;
 mod link;
 mod op;
-#[cfg(unix)]
+// The systems of `slab/os/`.
+#[cfg(any(target_os = "linux", target_os = "macos", target_os = "ios"))]
 #[allow(unsafe_code)]
 pub mod slab;
 #[cfg(test)]

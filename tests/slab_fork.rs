@@ -131,6 +131,45 @@ fn a_child_does_not_wait_for_a_thread_that_it_does_not_have() {
     assert_eq!(trace.literal(built.known[0]).unwrap(), 2);
 }
 
+/// The listings of a process are its own.
+#[cfg(feature = "gdb")]
+#[test]
+fn a_child_leaves_listings_to_its_parent() {
+    use opstitch::inspect::{Gdb, Symbols};
+    let directory = std::env::temp_dir().join(format!("opstitch-fork-{}", std::process::id()));
+    let slab = SlabOptions::new(1 << 16).annotate(true).build().unwrap();
+    let gdb = Gdb::with_listings(&directory, Symbols::new()).unwrap();
+    slab.watch(std::sync::Arc::new(gdb)).unwrap();
+    let trace = slab.install(&plain(3, 1).trace()).unwrap();
+    let files = || std::fs::read_dir(&directory).unwrap().count();
+    assert_eq!(files(), 1);
+    let mut both = Some((slab, trace));
+    in_child(|| drop(both.take()));
+    assert_eq!(files(), 1);
+    drop(both);
+    assert_eq!(files(), 0);
+    std::fs::remove_dir(&directory).unwrap();
+}
+
+/// In a child, because the limit is the process's.
+#[test]
+fn a_limit_for_files_is_no_signal() {
+    in_child(|| {
+        let none = libc::rlimit {
+            rlim_cur: 0,
+            rlim_max: 0,
+        };
+        // SAFETY: reads `none`.
+        assert_eq!(
+            unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const none) },
+            0
+        );
+        assert_eq!(Slab::new(1 << 16).unwrap().mapping(), Mapping::MovedPages);
+        let options = SlabOptions::new(1 << 16).mapping(Mapping::TwoViews);
+        assert!(matches!(options.build(), Err(SlabError::Map { .. })));
+    });
+}
+
 #[test]
 fn a_child_with_a_copy_goes_its_own_way() {
     let options = SlabOptions::new(1 << 16).mapping(Mapping::MovedPages);

@@ -56,6 +56,11 @@ impl Listings {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let path = self.directory.join(format!("{process}-{number}.lst"));
+            // Before there is a file that nobody would remove.
+            let path = path.into_os_string().into_string().map_err(|path| {
+                let what = format!("the path {path:?} is not UTF-8; choose another directory");
+                io::Error::new(io::ErrorKind::InvalidInput, what)
+            })?;
             let file = OpenOptions::new().write(true).create_new(true).open(&path);
             let mut file = match file {
                 // Of an earlier process with this number, or of another watcher.
@@ -63,10 +68,6 @@ impl Listings {
                 file => file?,
             };
             file.write_all(listing.as_bytes())?;
-            let path = path.into_os_string().into_string().map_err(|path| {
-                let what = format!("the path {path:?} is not UTF-8; choose another directory");
-                io::Error::new(io::ErrorKind::InvalidInput, what)
-            })?;
             return Ok(Some(ListingFile { path, lines }));
         }
     }

@@ -51,7 +51,7 @@ pub(super) fn of_trace(address: u64, len: u32, version: u16) -> FrameTable {
 
 /// The description of a trampoline for a debugger: its caller is the trace that has called it. (For backtraces,
 /// of which none begins in a trampoline, that of a trace will do.)
-#[cfg(all(feature = "gdb", any(target_os = "linux", target_os = "android")))]
+#[cfg(all(feature = "gdb", target_os = "linux"))]
 pub(super) fn of_trampoline(address: u64, len: u32, version: u16) -> FrameTable {
     let mut common = common(version);
     common.add_instruction(CallFrameInstruction::Cfa(AArch64::SP, 0));

@@ -73,7 +73,7 @@ mod corrections;
 pub(crate) mod disassemble;
 #[cfg(feature = "html")]
 mod html;
-#[cfg(unix)]
+#[cfg(any(target_os = "linux", target_os = "macos", target_os = "ios"))]
 mod installed;
 mod lines;
 mod listing;
@@ -88,39 +88,42 @@ pub use symbols::Symbols;
 pub use templates::MicroOpListing;
 
 // What tells other tools of the code in a slab.
-#[cfg(all(unix, any(feature = "gdb", feature = "unwind")))]
+#[cfg(all(
+    any(target_os = "linux", target_os = "macos", target_os = "ios"),
+    any(feature = "gdb", feature = "unwind")
+))]
 mod frame;
-#[cfg(all(unix, any(feature = "gdb", feature = "perf", feature = "unwind")))]
+#[cfg(all(
+    any(target_os = "linux", target_os = "macos", target_os = "ios"),
+    any(feature = "gdb", feature = "perf", feature = "unwind")
+))]
 #[allow(unsafe_code)]
 mod process;
-#[cfg(all(unix, feature = "unwind"))]
+#[cfg(all(
+    any(target_os = "linux", target_os = "macos", target_os = "ios"),
+    feature = "unwind"
+))]
 #[allow(unsafe_code)]
 mod unwind;
 
-#[cfg(all(
-    any(feature = "gdb", feature = "perf"),
-    any(target_os = "linux", target_os = "android")
-))]
+#[cfg(all(any(feature = "gdb", feature = "perf"), target_os = "linux"))]
 mod files;
-#[cfg(all(
-    any(feature = "gdb", feature = "perf"),
-    any(target_os = "linux", target_os = "android")
-))]
+#[cfg(all(any(feature = "gdb", feature = "perf"), target_os = "linux"))]
 mod symbol;
 
-#[cfg(all(feature = "perf", any(target_os = "linux", target_os = "android")))]
+#[cfg(all(feature = "perf", target_os = "linux"))]
 #[cfg_attr(test, allow(unsafe_code))]
 pub mod perf;
 
 #[cfg(all(
     feature = "gdb",
-    any(target_os = "linux", target_os = "android"),
+    target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 mod gdb;
 #[cfg(all(
     feature = "gdb",
-    any(target_os = "linux", target_os = "android"),
+    target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 pub use gdb::Gdb;

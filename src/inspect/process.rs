@@ -17,8 +17,8 @@ pub(super) mod unwinder {
     pub(in crate::inspect) struct Registration {
         /// A whole `.eh_frame` section: its words keep it aligned.
         section: Box<[u64]>,
-        /// The first frame description in it, in bytes.
-        first: usize,
+        /// Where in it what the unwinder takes begins, in bytes.
+        begin: usize,
     }
 
     impl Registration {
@@ -38,11 +38,13 @@ pub(super) mod unwinder {
             let common = section
                 .first_chunk()
                 .map_or(0, |&len| u32::from_ne_bytes(len));
+            let description = common as usize + 4;
+            debug_assert!(description < size_of_val(&*words));
+            // Asked once: a library that is loaded later must not change what is taken back.
             let registration = Registration {
                 section: words.into(),
-                first: common as usize + 4,
+                begin: if is_libunwind() { description } else { 0 },
             };
-            debug_assert!(registration.first < size_of_val(&*registration.section));
             // SAFETY: what this unwinder takes, alive until `drop` takes it back, and true as the caller says.
             unsafe { __register_frame(registration.begin()) };
             registration
@@ -51,8 +53,7 @@ pub(super) mod unwinder {
         /// What the unwinder at hand takes: libgcc a section with an empty entry at its end, LLVM's libunwind
         /// (Apple's systems, Android, musl) one frame description.
         fn begin(&self) -> *const u8 {
-            let first = if is_libunwind() { self.first } else { 0 };
-            self.section.as_ptr().cast::<u8>().wrapping_add(first)
+            self.section.as_ptr().cast::<u8>().wrapping_add(self.begin)
         }
     }
 
@@ -81,7 +82,7 @@ pub(super) mod unwinder {
 /// The list of objects in memory that GDB reads, of which it looks for one in the process.
 #[cfg(all(
     feature = "gdb",
-    any(target_os = "linux", target_os = "android"),
+    target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 pub(super) mod debugger {
@@ -225,7 +226,7 @@ pub(super) mod debugger {
 }
 
 /// Where perf looks for what a process says of its code, and how it tells time and threads.
-#[cfg(all(feature = "perf", any(target_os = "linux", target_os = "android")))]
+#[cfg(all(feature = "perf", target_os = "linux"))]
 pub(super) mod perf {
     use std::path::PathBuf;
 

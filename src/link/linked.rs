@@ -135,6 +135,8 @@ pub struct LinkedTrace {
     address: u64,
     bytes: Vec<u8>,
     map: Arc<Map>,
+    /// Whether the bytes are those of a trace in a slab, which may lead to others there.
+    installed: bool,
 }
 
 impl LinkedTrace {
@@ -145,7 +147,22 @@ impl LinkedTrace {
             address,
             bytes,
             map,
+            installed: false,
         }
+    }
+
+    /// The same, of bytes as they are in a slab.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn of_installed(address: u64, bytes: Vec<u8>, map: Arc<Map>) -> LinkedTrace {
+        LinkedTrace {
+            installed: true,
+            ..LinkedTrace::new(address, bytes, map)
+        }
+    }
+
+    /// Whether the bytes are as they were in a slab.
+    pub(crate) fn is_of_installed(&self) -> bool {
+        self.installed
     }
 
     /// The address that the trace is linked to. Its entry is its first byte.

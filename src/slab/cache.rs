@@ -3,7 +3,10 @@
 //! AArch64 does not keep instruction and data caches coherent (Arm ARM B2.4.4, "Caching of
 //! instructions"): words that were written must be cleaned to the point of unification and their old
 //! copies invalidated, by the line sizes that `CTR_EL0` gives, before anybody runs them. Whoever
-//! was running elsewhere sees them after its next context synchronization event.
+//! was running elsewhere sees them after its next context synchronization event. There is one before freed space is
+//! used again (`membarrier`, or each pin), and one when a thread calls a trace after something was published
+//! ([`Pin::synchronize`](super::Pin)). A thread that comes to a new trace by a branch that was patched meanwhile has fetched that
+//! branch after the trace was written.
 
 /// Makes instructions that were written to `len` bytes at `start` visible to instruction fetches through
 /// that address, on all cores. On other architectures there is nothing to run and nothing to do.

@@ -186,7 +186,8 @@ macro_rules! entries {
             /// - The trace, and every trace that its exits are linked to, does what its micro-ops' author
             ///   says with these arguments: reads and writes only memory that it may, keeps the stack
             ///   balanced and the control bits of FPCR as they were, and returns a valid `R` where AAPCS64 puts it.
-            /// - `pin` is a pin of the trace's slab, held until the call returns.
+            /// - `pin` is a pin of the trace's slab, held until the call returns. If this process is a fork of the one that
+            ///   made the slab, that one drops no trace meanwhile.
             /// - Functions that the trace calls do not unwind.
             /// - If frames are registered (`Slab::register_frames`), x29 is in the trace what it was at its
             ///   entry.
@@ -194,6 +195,7 @@ macro_rules! entries {
             pub unsafe fn call(&self, pin: &super::Pin<'_> $(, $name: $type)*) -> R {
                 type Shim<R> = extern "C" fn(u64, u64, u64, u64, u64, u64, u64, u64) -> R;
                 debug_assert!(std::ptr::eq(&*pin.slab.shared, &*self.trace.slab.shared));
+                pin.synchronize();
                 let mut words = [0; 7];
                 let arguments: &[u64] = &[$($name.word()),*];
                 words[..arguments.len()].copy_from_slice(arguments);

@@ -42,7 +42,8 @@ pub enum SlabError {
         /// What the system said.
         source: io::Error,
     },
-    /// No hole is long enough.
+    /// No hole is long enough, or none that was found: among holes that are nearly as short as what is needed (by a
+    /// sixteenth), only the first few are looked at.
     #[error(
         "the slab is full: {needed} bytes are needed, and the longest hole has {longest}; drop traces and call `reclaim`, or use another slab"
     )]
@@ -80,6 +81,11 @@ pub enum SlabError {
         /// The target's address.
         address: u64,
     },
+    /// A snapshot of an installed trace, to be installed again.
+    #[error(
+        "the bytes are a snapshot of an installed trace, which may lead to trampolines and traces that are gone; link the trace anew with `Trace::link`"
+    )]
+    Snapshot,
     /// A trace of another slab.
     #[error(
         "the trace is installed in another slab, and links do not cross slabs; install it in this one too"
@@ -176,7 +182,8 @@ mod tests {
                 reserved: 0x2_0000,
             },
             SlabError::WrongAddress { .. } => SlabError::OwnTrampoline { address },
-            SlabError::OwnTrampoline { .. } => SlabError::ForeignTrace,
+            SlabError::OwnTrampoline { .. } => SlabError::Snapshot,
+            SlabError::Snapshot => SlabError::ForeignTrace,
             SlabError::ForeignTrace => SlabError::DroppedTrace,
             SlabError::DroppedTrace => SlabError::NotLinkable { exit: 2 },
             SlabError::NotLinkable { .. } => SlabError::NotInvalidatable,

@@ -20,7 +20,7 @@
 //! aligned 8-byte store.
 //!
 //! **Freeing takes two steps.** Dropping a trace unlinks what leads to it and retires its space. Threads
-//! hold a [`Pin`] while they run code; [`reclaim`](Slab::reclaim) frees what was retired before every
+//! hold a [`Pin`] while they run code; [`reclaim`](Slab::reclaim) frees what it found retired before every
 //! pin that is left, and lets all cores synchronize before, once for the whole batch.
 //!
 //! # Invariants
@@ -61,6 +61,7 @@ mod tests;
 use std::any::Any;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use batch::{Batch, Pending};
@@ -95,8 +96,11 @@ pub(crate) const JUMP_REACH: usize = Field::Imm26.reach() as usize;
 /// are gone. It can be used from all threads.
 ///
 /// A forked child shares the memory of [`Mapping::TwoViews`] with its parent. What would change it returns
-/// [`SlabError::Forked`] there, and drops leave it alone; traces run on. What only looks ([`statistics`](Slab::statistics),
-/// say) waits for the slab's lock, which a thread that the child does not have may have held when it was made.
+/// [`SlabError::Forked`] there, and drops leave it alone. Its pins are its own, so its parent does not wait for them: the
+/// child may run a trace only as long as the parent keeps it, and sees what the parent patches. With the other mappings the child
+/// has a copy, in which nothing is reclaimed that was pinned by another thread when it was made. Whatever takes the slab's
+/// lock ([`statistics`](Slab::statistics), say, and with a copy installing and dropping too) waits for ever if a thread that the child
+/// does not have held it at that moment. A child that needs code of its own had better make a slab of its own.
 #[derive(Debug, Clone)]
 pub struct Slab {
     shared: Arc<Shared>,
@@ -121,6 +125,9 @@ struct Shared {
     /// Whether `reclaim` can synchronize the cores, or pins have to.
     barrier: bool,
     epochs: Epochs,
+    /// How often something was published: who has seen the present number since the last context synchronization event has
+    /// fetched nothing older.
+    published: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -191,6 +198,7 @@ impl Slab {
                 tag: RandomState::new().build_hasher().finish() as u32,
                 barrier: os::prepare_to_synchronize(),
                 epochs: Epochs::default(),
+                published: AtomicU64::new(0),
                 state: Mutex::new(State {
                     heap: Heap::new((size / granule) as u32),
                     trampolines: Trampolines::default(),
@@ -322,6 +330,8 @@ impl Shared {
             what: "publish the changed pages",
             source,
         })?;
+        // Before anybody gets a handle.
+        self.published.fetch_add(1, Ordering::Release);
         Ok(())
     }
 }

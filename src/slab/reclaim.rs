@@ -1,6 +1,8 @@
 //! Freeing the space of dropped traces.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
 
 use super::heap::Block;
 use super::{Shared, Slab, SlabError, State, cache, os};
@@ -52,7 +54,23 @@ pub struct Reclaimed {
 pub struct Pin<'s> {
     pub(super) slab: &'s Slab,
     counter: usize,
+    /// What of the slab was published when this thread synchronized last; `None` if it has not.
+    pub(super) seen: Cell<Option<u64>>,
     _thread: PhantomData<*mut ()>,
+}
+
+impl Pin<'_> {
+    /// Lets this core fetch nothing that is older than what this thread knows to be published: a context synchronization
+    /// event, unless nothing was published since the last one under this pin.
+    ///
+    /// A thread may have fetched, by a wrong guess, what was at a trace's address before the trace. That the address is its
+    /// own now the thread knows by the trace's handle, and whoever handed that on had added to the number before.
+    pub(super) fn synchronize(&self) {
+        let published = Some(self.slab.shared.published.load(Ordering::Acquire));
+        if self.seen.replace(published) != published {
+            cache::synchronize_this_core();
+        }
+    }
 }
 
 impl Drop for Pin<'_> {
@@ -65,20 +83,23 @@ impl Slab {
     /// Says that this thread may be running code of the slab until the pin is dropped.
     pub fn pin(&self) -> Pin<'_> {
         let counter = self.shared.epochs.pin();
-        if !self.shared.barrier {
-            cache::synchronize_this_core();
-        }
-        Pin {
+        let pin = Pin {
             slab: self,
             counter,
+            seen: Cell::new(None),
             _thread: PhantomData,
+        };
+        if !self.shared.barrier {
+            pin.synchronize();
         }
+        pin
     }
 
     /// Frees the space of dropped traces that no pin can be in any more. Lets all cores synchronize once
     /// (`membarrier` on Linux), however many traces there are, and does nothing if there are none.
     ///
-    /// What is not free yet waits for pins; call again once they are dropped.
+    /// What is not free yet waits for every pin that was held when this was first called after the drop, whether it is older
+    /// than the drop or not; call again once they are dropped.
     ///
     /// # Errors
     /// [`SlabError::System`] if cores cannot be synchronized; the space waits then. [`SlabError::Forked`].

@@ -71,11 +71,11 @@ impl Reservation<'_> {
     /// of the room is given back.
     ///
     /// The trace brings its own trampolines. So a retargetable target is refused, whose trampoline must be the
-    /// slab's.
+    /// slab's, and so is what a snapshot of an installed trace says, which may use the slab's.
     ///
     /// # Errors
     /// [`SlabError::WrongAddress`]; [`SlabError::Trace`] with [`Error::WrongLength`] if the room is too small;
-    /// [`SlabError::OwnTrampoline`]; [`SlabError::NoLandingPad`]; [`SlabError::Forked`], [`SlabError::System`]. The room is given back
+    /// [`SlabError::OwnTrampoline`]; [`SlabError::Snapshot`]; [`SlabError::NoLandingPad`]; [`SlabError::Forked`], [`SlabError::System`]. The room is given back
     /// then.
     pub fn install(mut self, linked: &LinkedTrace) -> Result<InstalledTrace, SlabError> {
         let (slab, len) = (self.slab, linked.bytes().len());
@@ -130,6 +130,9 @@ impl Reservation<'_> {
                 linked: linked.address(),
                 reserved: self.address,
             });
+        }
+        if linked.is_of_installed() {
+            return Err(SlabError::Snapshot);
         }
         let (expected, actual) = (linked.bytes().len(), self.len);
         if expected > actual {

@@ -18,7 +18,7 @@ pub trait Watcher: Debug + Send + Sync {
     /// This code is in memory. Nobody can run it before this returns, but for what was there before the slab
     /// was [watched](Slab::watch).
     ///
-    /// The slab is not locked meanwhile, but installing into it from here waits for ever.
+    /// The slab is not locked meanwhile, but installing into it or watching it from here waits for ever.
     fn published(&self, code: &Snapshot) -> Kept;
 }
 
@@ -50,7 +50,7 @@ impl Snapshot {
     /// The trace with its bytes; `None` for a trampoline.
     pub fn linked(&self) -> Option<LinkedTrace> {
         match self.located.code() {
-            Code::Trace { map, .. } => Some(LinkedTrace::new(
+            Code::Trace { map, .. } => Some(LinkedTrace::of_installed(
                 self.address(),
                 self.bytes.clone(),
                 map.clone(),

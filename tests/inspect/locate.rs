@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use opstitch::slab::{InstalledTrace, Slab, SlabOptions};
+use opstitch::slab::{InstalledTrace, Slab, SlabError, SlabOptions};
 use opstitch::{Options, Target, TraceBuilder};
 
 use crate::allocations;
@@ -37,6 +37,23 @@ fn a_fault_is_told_by_trace_and_micro_op() {
         let slow = format!("trace 0, op 1 (cold) Slow function={function}");
         assert_eq!(at(cold + 8), slow);
         assert_eq!(at(trace.len() as u64 - 1), "trace 0, literals");
+    }
+}
+
+/// Its trampolines are the slab's, and gone with it.
+#[test]
+fn a_snapshot_is_not_installed_again() {
+    for slab in slabs() {
+        let mut everything = everything(far(&slab, 0), false);
+        let trace = everything.builder.finish().expect("a trace");
+        let installed = slab.install(&trace).expect("room");
+        let linked = installed.snapshot().expect("annotations").linked();
+        let linked = linked.expect("a trace");
+        drop(installed);
+        slab.reclaim().expect("reclaimed");
+        let room = slab.reserve(linked.bytes().len()).expect("room");
+        assert_eq!(room.address(), linked.address());
+        assert!(matches!(room.install(&linked), Err(SlabError::Snapshot)));
     }
 }
 

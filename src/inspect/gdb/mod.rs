@@ -41,7 +41,7 @@ use crate::slab::{Kept, Snapshot, Watcher};
 /// with a lock of its own, so then no two of them may make code at the same time. Two dynamic libraries that define the names do
 /// not mix either: the debugger looks at one.
 ///
-/// On Linux and Android, for processes that are x86-64 or AArch64.
+/// On Linux, for processes that are x86-64 or AArch64.
 #[derive(Debug, Default)]
 pub struct Gdb {
     listings: Option<Listings>,
@@ -77,11 +77,15 @@ impl Gdb {
 struct Known {
     _registration: Registration,
     listing: Option<String>,
+    /// The process that wrote the listing: a forked child leaves it to its parent.
+    process: u32,
 }
 
 impl Drop for Known {
     fn drop(&mut self) {
-        if let Some(path) = &self.listing {
+        if let Some(path) = &self.listing
+            && self.process == std::process::id()
+        {
             // Whoever removed it before us wanted the same.
             let _ = std::fs::remove_file(path);
         }
@@ -96,6 +100,7 @@ impl Watcher for Gdb {
         Some(Box::new(Known {
             _registration: Registration::new(object),
             listing: listing.map(|listing| listing.path),
+            process: std::process::id(),
         }))
     }
 }

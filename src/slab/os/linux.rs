@@ -1,4 +1,4 @@
-//! Linux and Android: two views of a memfd, or pages built aside and moved over.
+//! Linux: two views of a memfd, or pages built aside and moved over.
 
 use std::io;
 use std::ops::Range;
@@ -186,8 +186,23 @@ fn memory_file(len: usize) -> io::Result<std::fs::File> {
     let fd = create(libc::MFD_CLOEXEC | MFD_EXEC).or_else(|_| create(libc::MFD_CLOEXEC))?;
     // SAFETY: a descriptor that was just made, and that nobody else owns.
     let file = std::fs::File::from(unsafe { OwnedFd::from_raw_fd(fd) });
+    // The system would send a signal.
+    if file_limit() < len as libc::rlim_t {
+        return Err(io::Error::from_raw_os_error(libc::EFBIG));
+    }
     file.set_len(len as u64)?;
     Ok(file)
+}
+
+/// How long a file of this process may be, in bytes.
+fn file_limit() -> libc::rlim_t {
+    let mut limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: writes to `limit`. If it fails, there is none.
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
+    limit.rlim_cur
 }
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
@@ -261,9 +276,12 @@ impl Pages {
 /// before above: a program's heap grows above its code.
 fn places(len: usize, near: usize, step: usize, reach: usize) -> impl Iterator<Item = usize> {
     let start = near & !(step - 1);
-    let distances = (1..).map(move |n| n * step);
-    let distances =
-        distances.take_while(move |distance| distance + len < reach.saturating_add(step));
+    // Where addresses have 32 bits, `reach` is all of them.
+    let distances = (1usize..).map_while(move |n| n.checked_mul(step));
+    let distances = distances.take_while(move |distance| {
+        let end = distance.checked_add(len);
+        end.is_some_and(|end| end < reach.saturating_add(step))
+    });
     let both = distances.flat_map(move |distance| {
         let below = start.checked_sub(distance + len);
         [below, start.checked_add(distance)]
@@ -359,6 +377,13 @@ impl WriteSwitch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Where addresses have 32 bits, the whole of them is a reach.
+    #[test]
+    fn places_end_where_addresses_do() {
+        assert!(places(1 << 16, 1 << 62, 1 << 59, usize::MAX).count() > 4);
+        assert_eq!(places(usize::MAX, 1 << 62, 1 << 59, usize::MAX).count(), 0);
+    }
 
     #[test]
     fn places_are_near_and_the_nearest_come_first() {

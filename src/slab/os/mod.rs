@@ -8,9 +8,9 @@
 //! - `WriteSwitch`: held by a thread that writes;
 //! - `ForkGuard`: whether this process is a fork of the one that made the slab.
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "linux")]
 mod linux;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "linux")]
 pub(crate) use linux::*;
 
 #[cfg(any(target_os = "macos", target_os = "ios"))]

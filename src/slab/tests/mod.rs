@@ -6,9 +6,11 @@ mod cache;
 mod entry;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod fire;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "linux")]
 mod moved;
 mod trampolines;
+
+use std::sync::atomic::Ordering;
 
 use super::install::{TraceState, Written, sites};
 use super::{InstalledTrace, Slab, SlabError};
@@ -125,4 +127,31 @@ impl Slab {
         writer.fill(start..start + bytes.len(), |to| to.copy_from_slice(bytes));
         shared.commit(&mut state, writer).expect("memory");
     }
+}
+
+/// Once under a pin, and again only if something was published: by whatever changes what may be run.
+#[test]
+fn a_thread_synchronizes_when_something_was_published() {
+    let slab = Slab::new(1 << 16).unwrap();
+    let pin = slab.pin();
+    let mut last = None;
+    let mut is_new = |slab: &Slab| {
+        pin.synchronize();
+        let seen = pin.seen.get();
+        assert_eq!(seen, Some(slab.shared.published.load(Ordering::Relaxed)));
+        std::mem::replace(&mut last, seen) != seen
+    };
+    assert!(is_new(&slab));
+    assert!(!is_new(&slab));
+    let raw = Raw {
+        bytes: vec![0; 64],
+        ..Raw::default()
+    };
+    let installed = raw.install(&slab, |_, _| {}).unwrap();
+    assert!(is_new(&slab));
+    let room = slab.reserve(64).unwrap();
+    drop(room);
+    assert!(!is_new(&slab));
+    drop(installed);
+    assert_eq!(slab.pin().seen.get().is_none(), slab.shared.barrier);
 }
