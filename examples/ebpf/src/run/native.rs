@@ -104,13 +104,13 @@ impl Machine {
             &shared,
             self.settings.budget,
         );
-        let pin = self.slab.pin();
+        let pin = loaded.installed.slab().pin();
         let entry = loaded
             .installed
             .entry::<extern "C" fn(*const u64, u64, u64) -> Left>();
         // SAFETY: a verified program keeps the stack balanced and leaves its end in x0 and x1. With checks
         // it accesses the memory in `words` only, which outlives the call; without, the caller vouches for
-        // it. Helpers do not unwind: they are `extern "C"`. The pin is the slab's.
+        // it. Helpers do not unwind: they are `extern "C"`. The pin is of the trace's slab.
         let left = unsafe { entry.call(&pin, words.as_ptr(), address, len) };
         input.copy_from_slice(&given.to_vec());
         Ok(Outcome {
