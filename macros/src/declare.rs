@@ -141,7 +141,14 @@ impl Declared {
         self.check_name(&constant.name)?;
         let scope = Scope::of(&self.constants);
         let step = match &constant.step {
-            Some(step) => step.base10_parse::<u32>()?.max(1).into(),
+            Some(step) => match step.base10_parse::<u32>()? {
+                0 => {
+                    let message =
+                        "every number is a multiple of a step, but of 0 only 0 is; leave `* 0` out";
+                    return Err(syn::Error::new(step.span(), message));
+                }
+                step => step.into(),
+            },
             None => 1,
         };
         let kind = match &constant.kind {

@@ -99,10 +99,30 @@ const CONDITIONAL: &[&str] = &[
     "fcsel", "fccmp", "fccmpe",
 ];
 
-/// Instructions whose arguments are names of the system: barriers, cache and address operations.
-const SYSTEM: &[&str] = &[
-    "at", "dc", "ic", "tlbi", "dmb", "dsb", "isb", "msr", "sys", "sysl", "psb", "tsb", "cfp",
-    "cpp", "dvp",
+const BARRIERS: &[&str] = &[
+    "sy", "st", "ld", "ish", "ishst", "ishld", "nsh", "nshst", "nshld", "osh", "oshst", "oshld",
+];
+
+/// Instructions whose arguments are names of the system, and those that dynasm-rs knows where they are few.
+const SYSTEM: &[(&str, Option<&[&str]>)] = &[
+    ("at", None),
+    ("cfp", Some(&["rctx"])),
+    ("cpp", Some(&["rctx"])),
+    ("dc", None),
+    ("dmb", Some(BARRIERS)),
+    ("dsb", Some(BARRIERS)),
+    ("dvp", Some(&["rctx"])),
+    ("ic", None),
+    ("isb", Some(&["sy"])),
+    (
+        "msr",
+        Some(&["spsel", "daifset", "daifclr", "uao", "pan", "dit"]),
+    ),
+    ("psb", Some(&["csync"])),
+    ("sys", None),
+    ("sysl", None),
+    ("tlbi", None),
+    ("tsb", Some(&["csync"])),
 ];
 
 pub(crate) fn is_modifier(name: &str) -> bool {
@@ -115,7 +135,14 @@ pub(crate) fn is_condition(name: &str) -> bool {
 
 /// Whether `name` alone is an argument of `mnemonic` that the assembler knows.
 pub(crate) fn is_argument_of(name: &str, mnemonic: &str) -> bool {
-    SYSTEM.contains(&mnemonic) || (CONDITIONAL.contains(&mnemonic) && is_condition(name))
+    let of_system = SYSTEM.iter().find(|(system, _)| *system == mnemonic);
+    of_system.is_some_and(|(_, known)| known.is_none_or(|known| known.contains(&name)))
+        || (CONDITIONAL.contains(&mnemonic) && is_condition(name))
+}
+
+/// Whether the condition always holds.
+pub(crate) fn is_always(condition: &str) -> bool {
+    matches!(condition, "al" | "nv")
 }
 
 /// Whether a user may not give `name` to an operand, an alias or a constant.

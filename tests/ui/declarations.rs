@@ -8,6 +8,7 @@ opstitch::uops! {
     const LATER = UNKNOWN * 2;
     const OUTSIDE: u4 = 16;
     const NO_MULTIPLE: u4 * 8 = 12;
+    const NO_STEP: u4 * 0 = 0;
 
     op Bad { ; ldr w0, [platform, SIZE] ; str flags, [none] ; add x0, x0, LATER + OUTSIDE }
     op Bad { ; ret }

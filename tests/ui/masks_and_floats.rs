@@ -7,6 +7,8 @@ opstitch::uops! {
     op NotAlone(mask: logical64) { ; and x0, x0, !mask }
     op Negative { ; and x0, x0, -16 }
     op NegativeOperand(n: i8) { ; orr x0, x0, n }
+    op NegativeMove { ; mov x0, -1 }
+    op NegativeMoveOperand(n: i8) { ; mov x0, n }
     op FloatInAdd { ; add x0, x0, 1.0 }
     op FloatInShift { ; shl v0.s4, v1.s4, -1.0 }
     op IntegerInFmov { ; fmov d0, 1 }

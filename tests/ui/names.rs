@@ -12,6 +12,10 @@ opstitch::uops! {
     op Amount { ; add x0, x1, x2, lsl bits }
     op Condition { ; csel x0, x1, x2, zero }
     op Word { ; .u32 word }
+    op ReadSystem { ; mrs x0, fpcr }
+    op WriteSystem { ; msr fpcr, x0 }
+    op Barrier { ; isb foo }
+    op ChosenCondition(c: u4, out: exit) { ; b.c =>out }
     op Nothing { ; done: ; mov x0, zzzzzz }
 }
 

@@ -19,6 +19,11 @@ opstitch::uops! {
     op Register { ; mov x0, X(40) }
     op Zero { ; mov x0, X(31) }
     op Vector { ; add v0.s4, v1.s4, V(32).s4 }
+    op Set { ; cset x0, al }
+    op SetAll { ; csetm w0, nv }
+    op Increment(a: reg) { ; cinc X(a), x1, al }
+    op Invert { ; cinv w0, w1, nv }
+    op Negate { ; cneg x0, x1, al }
 }
 
 fn main() {}

@@ -60,6 +60,8 @@ pub(super) enum Place {
     Field,
     /// A mask or a wide number, taken as 64 bits without a sign.
     Mask,
+    /// What `mov` puts into a register: 16 bits somewhere, or a mask, without a sign.
+    Move,
     /// An amount that is never negative: of a shift or a rotation, or an element's number.
     Amount,
 }
@@ -229,12 +231,15 @@ pub(super) fn integer(value: i128, at: &Expr, place: Place) -> syn::Result<Token
     let span = first_span(at);
     let highest: i128 = match place {
         Place::Field | Place::Amount => i64::MAX.into(),
-        Place::Mask => u64::MAX.into(),
+        Place::Mask | Place::Move => u64::MAX.into(),
     };
     let problem = match place {
         Place::Field if value < -highest => "is too low for any instruction",
         Place::Mask if value < 0 => {
             "is negative; a mask has no sign, so write it out: `0xffff_fff0`, not `-16`"
+        }
+        Place::Move if value < 0 => {
+            "is negative, and `mov` takes no sign; write `movn x0, n`, which makes -1 - n, or load a `literal`"
         }
         Place::Amount if value < 0 => "is negative, and an amount or an element's number is not",
         _ if value > highest => "is too high for any instruction",

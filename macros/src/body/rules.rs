@@ -19,6 +19,8 @@ pub(super) enum Shape {
     Modifier,
     /// A condition, or a name of the system.
     Name,
+    /// A condition that always holds.
+    Always,
 }
 
 /// An instruction as far as the rules need it.
@@ -38,16 +40,7 @@ impl Outline<'_> {
 }
 
 /// Instructions whose immediate is a mask, or a number of 64 bits.
-const MASKS: &[&str] = &[
-    "and",
-    "ands",
-    "eor",
-    "mov",
-    "mov.logical",
-    "movi",
-    "orr",
-    "tst",
-];
+const MASKS: &[&str] = &["and", "ands", "eor", "mov.logical", "movi", "orr", "tst"];
 const LOGICAL: &[&str] = &["and", "ands", "eor", "mov.logical", "orr", "tst"];
 /// Instructions that rotate by an angle.
 const ANGLES: &[&str] = &["fcadd", "fcmla"];
@@ -57,12 +50,16 @@ const FLOATS: &[&str] = &[
 /// Instructions whose two immediates limit each other, or share a field.
 const BIT_FIELDS: &[&str] = &["bfc", "bfi", "bfxil", "sbfiz", "sbfx", "ubfiz", "ubfx"];
 const BIT_FIELD_MOVES: &[&str] = &["bfm", "sbfm", "ubfm"];
+/// Instructions that are encoded with the inverse of their condition.
+const INVERTING: &[&str] = &["cinc", "cinv", "cneg", "cset", "csetm"];
 /// Instructions that take a 64-bit register and extend a 32-bit one.
 const EXTENDING: &[&str] = &["add", "adds", "cmn", "cmp", "sub", "subs"];
 
 /// What an immediate that is an argument of its own is to the instruction.
 pub(super) fn place(mnemonic: &str) -> Place {
-    if MASKS.contains(&mnemonic) {
+    if mnemonic == "mov" {
+        Place::Move
+    } else if MASKS.contains(&mnemonic) {
         Place::Mask
     } else if ANGLES.contains(&mnemonic) {
         Place::Amount
@@ -83,6 +80,19 @@ pub(super) fn check_mnemonic(mnemonic: &str, span: Span) -> syn::Result<()> {
         _ => return Ok(()),
     };
     error(span, message)
+}
+
+/// Refuses a name where a system register stands that nothing else is called by.
+pub(super) fn check_system_register(mnemonic: &str, span: Span) -> syn::Result<()> {
+    match mnemonic {
+        "mrs" | "msr" => error(
+            span,
+            "dynasm-rs knows no system register by its name; write the 15 bits that the instruction \
+             has for it, op0 - 2, op1, CRn, CRm and op2 (Arm ARM C5.2): `mrs x0, 0x5a10` reads NZCV, \
+             0x5a20 is FPCR",
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a floating-point literal where an integer stands, and the other way round.
@@ -140,6 +150,7 @@ pub(super) fn check_kind(
 /// Refuses what only shows in all arguments together.
 pub(super) fn check_arguments(outline: &Outline<'_>) -> syn::Result<()> {
     check_extension(outline)?;
+    check_condition(outline)?;
     check_target(outline)?;
     check_bit_field(outline)
 }
@@ -151,6 +162,21 @@ fn check_extension(outline: &Outline<'_>) -> syn::Result<()> {
     {
         let message = "a 32-bit register here needs its extension spelled out, or it would be \
                        taken for the 64-bit one: add `, uxtw` or `, sxtw`";
+        return error(*span, message);
+    }
+    Ok(())
+}
+
+/// `cset x0, al`: dynasm-rs encodes the inverse of what always holds, and that holds too.
+fn check_condition(outline: &Outline<'_>) -> syn::Result<()> {
+    if let Some((Shape::Always, span)) = outline.arguments.last()
+        && INVERTING.contains(&outline.mnemonic)
+    {
+        let message = format!(
+            "`{}` is encoded with the inverse of its condition (Arm ARM C6.2), and `al` and `nv` have \
+             none that fails; write what it would always do",
+            outline.mnemonic
+        );
         return error(*span, message);
     }
     Ok(())

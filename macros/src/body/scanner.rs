@@ -89,6 +89,12 @@ impl<'a> Scanner<'a> {
         while let [dot, TokenTree::Ident(suffix), after @ ..] = rest
             && is_punct(Some(dot), '.')
         {
+            if self.is_number(&suffix.to_string()) {
+                return error(
+                    suffix.span(),
+                    "a condition is part of the instruction; declare one micro-op for each",
+                );
+            }
             self.mnemonic = format!("{}.{suffix}", self.mnemonic);
             pieces.push(Piece::Tokens(quote!(#dot #suffix)));
             rest = after;
@@ -209,7 +215,13 @@ impl<'a> Scanner<'a> {
             && names::is_argument_of(&text, &self.mnemonic)
         {
             out.push(Piece::Tokens(quote!(#name)));
-            return Ok(Shape::Name);
+            return Ok(match names::is_always(&text) {
+                true => Shape::Always,
+                false => Shape::Name,
+            });
+        }
+        if let ([TokenTree::Ident(name)], false) = (tokens, self.is_number(&text)) {
+            rules::check_system_register(&self.mnemonic, name.span())?;
         }
         let place = rules::place(&self.mnemonic);
         self.number(tokens, place, out).map(Shape::Number)
