@@ -55,11 +55,11 @@ pub(crate) fn draft(
     let joints = joints(&sites);
     let base = |operand: usize| probe::probes(names.operands[operand].kind).base;
 
-    let mut recorder = Assembly::new("recorder");
+    let mut recorder = Assembly::new("__recorder");
     for statement in &statements {
         recorder.push(statement.render(names, &base)?);
     }
-    let mut probes = Assembly::new("probes");
+    let mut probes = Assembly::new("__probes");
     for site in &sites {
         for &value in &site.probes.rest {
             let with = |operand| match operand == site.operand {
@@ -106,10 +106,10 @@ pub(crate) fn draft(
     let locals = body
         .locals
         .iter()
-        .map(|(cold, word)| quote!(p::Local { cold: #cold, word: #word }));
+        .map(|(cold, word)| quote!(__opstitch::Local { cold: #cold, word: #word }));
     let (recording, probing) = (recorder.finish(), probes.finish());
     let value = quote! {{
-        const BODY: p::Body = p::Body {
+        const BODY: __opstitch::Body = __opstitch::Body {
             hot: #hot,
             cold: #cold,
             operands: &[#(#operands),*],
@@ -118,15 +118,15 @@ pub(crate) fn draft(
             sites: &[#(#site_values),*],
             joints: &[#(#joint_values),*],
         };
-        let mut recorder = p::Recorder::<#words, #relocation_count>::new();
+        let mut __recorder = __opstitch::Recorder::<#words, #relocation_count>::new();
         #recording
-        let mut probes = p::Recorder::<#probe_count, 0>::new();
+        let mut __probes = __opstitch::Recorder::<#probe_count, 0>::new();
         #probing
-        p::bake(&recorder, &probes, &BODY)
+        __opstitch::bake(&__recorder, &__probes, &BODY)
     }};
     Ok(Draft {
         value,
-        draft_type: quote!(p::Draft<#words, #holes, #relocation_count, #table>),
+        draft_type: quote!(__opstitch::Draft<#words, #holes, #relocation_count, #table>),
         flaws: flaws::flaws(op, &sites, &joints, &relocations, names),
         operands,
         name: shared.name(&op.name),
@@ -175,7 +175,7 @@ impl Assembly {
         if !statements.is_empty() {
             let recorder = &self.recorder;
             self.calls
-                .extend(quote!(p::dynasm!(#recorder ; .arch aarch64 #statements);));
+                .extend(quote!(__opstitch::dynasm!(#recorder ; .arch aarch64 #statements);));
         }
     }
 
@@ -391,9 +391,9 @@ fn site_value(site: &Site) -> TokenStream {
             Literal::u64_unsuffixed(flips)
         });
         let (multiplier, addend) = map;
-        quote!(p::View::new(#number, #multiplier, #addend, &[#(#flips),*]))
+        quote!(__opstitch::View::new(#number, #multiplier, #addend, &[#(#flips),*]))
     });
-    quote!(p::Site {
+    quote!(__opstitch::Site {
         word: #word,
         operand: #operand,
         base: #base,
@@ -407,8 +407,11 @@ fn site_value(site: &Site) -> TokenStream {
 fn joint_value(joint: &Joint, probe: usize, sites: &[Site]) -> TokenStream {
     let word = joint.word as u16;
     let single = joint.chosen.iter();
-    let single = single.map(|&(site, probe)| sites[site].first_probe + probe);
-    quote!(p::Joint { word: #word, probe: #probe, single: &[#(#single),*] })
+    let single = single.map(|&(site, probe)| {
+        let word = sites[site].first_probe + probe;
+        quote!((#site, #word))
+    });
+    quote!(__opstitch::Joint { word: #word, probe: #probe, single: &[#(#single),*] })
 }
 
 /// Where labels stand, in the order of their instructions.
@@ -440,5 +443,5 @@ fn operand_value(index: usize, operand: &Operand, body: &Body, shared: &mut Shar
     };
     let kind = format_ident!("{kind}");
     let range = shared.range(min, max);
-    quote!(p::Operand::new(#name, #name_len, p::OperandKind::#kind, #range))
+    quote!(__opstitch::Operand::new(#name, #name_len, __opstitch::OperandKind::#kind, #range))
 }

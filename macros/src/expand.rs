@@ -110,7 +110,7 @@ fn patched(declared: &Declared) -> TokenStream {
         let span = patched.span();
         let constant = draft::patched_name(name);
         items.extend(quote! {
-            const #constant: p::Constant = p::Constant {
+            const #constant: __opstitch::Constant = __opstitch::Constant {
                 value: OPSTITCH_CONSTANTS[#index],
                 min: #min,
                 max: #max,
@@ -143,11 +143,11 @@ fn set(block: &Block, declared: &Declared, drafts: &[Draft], shared: &Shared) ->
     let ranges = shared
         .ranges
         .iter()
-        .map(|(min, span)| quote!(p::Range { min: #min, span: #span }));
+        .map(|(min, span)| quote!(__opstitch::Range { min: #min, span: #span }));
     let affines = [(1, 0)]
         .iter()
         .chain(&shared.affines)
-        .map(|(multiplier, addend)| quote!(p::Affine { multiplier: #multiplier, addend: #addend }));
+        .map(|(multiplier, addend)| quote!(__opstitch::Affine { multiplier: #multiplier, addend: #addend }));
     let texts = &shared.names;
     let too_large = "this block of micro-ops has too many holes, references or tables; split it into \
                      two `uops!` blocks";
@@ -162,19 +162,19 @@ fn set(block: &Block, declared: &Declared, drafts: &[Draft], shared: &Shared) ->
     };
     quote! {
         #items
-        const BAKED: &[p::Baked] = &[#(#baked),*];
+        const BAKED: &[__opstitch::Baked] = &[#(#baked),*];
         const NAMES: [(::core::primitive::u16, ::core::primitive::u8); #count] = [#(#names),*];
-        const TOTALS: p::Totals = p::totals(BAKED);
+        const TOTALS: __opstitch::Totals = __opstitch::totals(BAKED);
         #check
-        const TEMPLATES: [p::Template; #count] = p::templates(BAKED, &NAMES);
-        const WORDS: [::core::primitive::u32; TOTALS.words] = p::words(BAKED);
-        const HOLES: [p::Hole; TOTALS.holes] = p::holes(BAKED);
-        const REFERENCES: [p::Reference; TOTALS.references] = p::references(BAKED);
-        const TABLES: [::core::primitive::u32; TOTALS.tables] = p::tables(BAKED);
+        const TEMPLATES: [__opstitch::Template; #count] = __opstitch::templates(BAKED, &NAMES);
+        const WORDS: [::core::primitive::u32; TOTALS.words] = __opstitch::words(BAKED);
+        const HOLES: [__opstitch::Hole; TOTALS.holes] = __opstitch::holes(BAKED);
+        const REFERENCES: [__opstitch::Reference; TOTALS.references] = __opstitch::references(BAKED);
+        const TABLES: [::core::primitive::u32; TOTALS.tables] = __opstitch::tables(BAKED);
         // The constant is for the compiler, which looks through it in whatever crate a micro-op is pushed; the
         // static is the set that all see at one address.
-        static SET: p::MicroOpSet = DATA;
-        const DATA: p::MicroOpSet = p::MicroOpSet {
+        static SET: __opstitch::MicroOpSet = DATA;
+        const DATA: __opstitch::MicroOpSet = __opstitch::MicroOpSet {
             templates: &TEMPLATES,
             words: &WORDS,
             holes: &HOLES,
@@ -196,7 +196,7 @@ fn draft_items(draft: &Draft, op: &Op, constant: &Ident) -> TokenStream {
         let kind = Ident::new(flaw.kind, flaw.span);
         let mut constant = constant.clone();
         constant.set_span(flaw.span);
-        quote_spanned!(flaw.span=> #constant.check(p::Flaw::#kind, #index, #message);)
+        quote_spanned!(flaw.span=> #constant.check(__opstitch::Flaw::#kind, #index, #message);)
     });
     let span = op.name.span();
     let check = quote_spanned!(span=> const _: () = { #(#checks)* };);

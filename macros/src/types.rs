@@ -107,7 +107,10 @@ pub(crate) fn implementations(
     } = block;
     let (set_value, data) = match set {
         Some(_) => (quote!(&SET), quote!(DATA)),
-        None => (quote!(::core::unreachable!()), quote!(p::MicroOpSet::EMPTY)),
+        None => (
+            quote!(::core::unreachable!()),
+            quote!(__opstitch::MicroOpSet::EMPTY),
+        ),
     };
     let most = ops.iter().map(Vec::len).max().unwrap_or(0);
     let mut items = TokenStream::new();
@@ -120,23 +123,23 @@ pub(crate) fn implementations(
         let count = operands.len();
         let raw = operands.iter().map(|operand| {
             let field = &operand.name;
-            quote!(p::OperandValue::raw(self.#field))
+            quote!(__opstitch::OperandValue::raw(self.#field))
         });
         let raw_of_variant = operands.iter().map(|operand| {
             let field = &operand.name;
-            quote!(p::OperandValue::raw(op.#field))
+            quote!(__opstitch::OperandValue::raw(__op.#field))
         });
         let padding = (count..most).map(|_| quote!(0));
-        let binding = if count == 0 { quote!(_) } else { quote!(op) };
+        let binding = if count == 0 { quote!(_) } else { quote!(__op) };
         indices.extend(quote!(#name::#op_name(_) => #index,));
-        visits.extend(quote!(#name::#op_name(op) => visitor.visit(op),));
+        visits.extend(quote!(#name::#op_name(__op) => __visitor.visit(__op),));
         values.extend(quote!(
             #name::#op_name(#binding) => [#(#raw_of_variant,)* #(#padding),*],
         ));
         items.extend(quote! {
             impl ::opstitch::MicroOp for #op_name {
                 type Operands = [::core::primitive::u64; #count];
-                const DATA: p::MicroOpSet = #data;
+                const DATA: __opstitch::MicroOpSet = #data;
                 const IS_KNOWN: ::core::primitive::bool = true;
                 #[inline]
                 fn set(&self) -> &'static ::opstitch::MicroOpSet { #set_value }
@@ -146,11 +149,11 @@ pub(crate) fn implementations(
                 fn operands(&self) -> [::core::primitive::u64; #count] { [#(#raw),*] }
             }
             impl ::core::fmt::Display for #op_name {
-                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                    p::write_micro_op(self, f)
+                fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    __opstitch::write_micro_op(self, __f)
                 }
             }
-            impl Variant for #op_name {
+            impl __OpstitchVariant for #op_name {
                 fn into_enum(self) -> #name { #name::#op_name(self) }
             }
         });
@@ -160,17 +163,18 @@ pub(crate) fn implementations(
     }
     quote! {
         const _: () = {
-            use ::opstitch::__private as p;
+            // Names that no micro-op and no enum has: both are in scope here.
+            use ::opstitch::__private as __opstitch;
             #set
             #items
             // One `From` for all: the compiler compares each impl of a trait for one type with every other.
             #[diagnostic::on_unimplemented(message = "`{Self}` is no micro-op of this block")]
-            #visibility trait Variant {
+            #visibility trait __OpstitchVariant {
                 fn into_enum(self) -> #name;
             }
-            impl<M: Variant> ::core::convert::From<M> for #name {
+            impl<__M: __OpstitchVariant> ::core::convert::From<__M> for #name {
                 #[inline]
-                fn from(op: M) -> #name { op.into_enum() }
+                fn from(__op: __M) -> #name { __op.into_enum() }
             }
             impl ::opstitch::MicroOp for #name {
                 type Operands = [::core::primitive::u64; #most];
@@ -182,11 +186,11 @@ pub(crate) fn implementations(
                 #[inline]
                 fn operands(&self) -> [::core::primitive::u64; #most] { match self { #values } }
                 #[inline]
-                fn visit<V: p::Visitor>(&self, visitor: V) -> V::Output { match self { #visits } }
+                fn visit<__V: __opstitch::Visitor>(&self, __visitor: __V) -> __V::Output { match self { #visits } }
             }
             impl ::core::fmt::Display for #name {
-                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                    p::write_micro_op(self, f)
+                fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    __opstitch::write_micro_op(self, __f)
                 }
             }
             impl #name {

@@ -75,7 +75,7 @@ pub(super) const fn bake<
         let words = words.split_at(site.probes).0;
         let in_part = if at < body.hot { at } else { at - body.hot } as u16;
         let found = find(site, base, words, in_part);
-        let is_constant = site.operand as usize >= body.operands.len();
+        let is_constant = site.is_constant(body);
         let flaw = match found {
             Some(found) if is_constant => {
                 let value = body.constants[site.operand as usize - body.operands.len()];
@@ -319,7 +319,7 @@ const fn check_joints<
         let mut word = base;
         let mut i = 0;
         while i < joint.single.len() {
-            word ^= probes.words[joint.single[i]] ^ base;
+            word ^= probes.words[joint.single[i].1] ^ base;
             i += 1;
         }
         if word != probes.words[joint.probe] {

@@ -65,6 +65,12 @@ pub struct Site {
     pub views: &'static [View],
 }
 
+impl Site {
+    const fn is_constant(&self, body: &Body) -> bool {
+        self.operand as usize >= body.operands.len()
+    }
+}
+
 /// A way to look at an operand's value: through a linear map.
 #[derive(Debug, Clone, Copy)]
 pub struct View {
@@ -120,8 +126,8 @@ pub struct Joint {
     pub word: u16,
     /// Where its word is.
     pub probe: usize,
-    /// Where the words are in which only one of the operands is changed.
-    pub single: &'static [usize],
+    /// The operands' sites, and where the words are in which only one of them is changed.
+    pub single: &'static [(usize, usize)],
 }
 
 /// All that `uops!` knows of a body.
@@ -259,7 +265,7 @@ pub const fn bake<
         references::bake(&mut draft, recorded, body);
     }
     if draft.flaw.is_none() {
-        references::derive_properties(&mut draft, body);
+        references::derive_properties(&mut draft, recorded, probes, body);
     }
     draft
 }

@@ -133,19 +133,99 @@ pub(super) const fn bake<const W: usize, const R: usize, const H: usize, const T
     }
 }
 
+/// Words of which the operands decide what they are: `.u32` of the whole word.
+struct Undecided {
+    hot_end: bool,
+    cold_end: bool,
+    may_call: bool,
+}
+
+impl Undecided {
+    /// Looks for the words whose probes do not all go on as the template's word does.
+    const fn find<
+        const W: usize,
+        const H: usize,
+        const R: usize,
+        const T: usize,
+        const P: usize,
+    >(
+        draft: &Draft<W, H, R, T>,
+        recorded: &Recorder<W, R>,
+        probes: &Recorder<P, 0>,
+        body: &Body,
+    ) -> Undecided {
+        let mut found = Undecided {
+            hot_end: false,
+            cold_end: false,
+            may_call: false,
+        };
+        // A probe says what changes. What constants change has been patched in already.
+        let mut s = 0;
+        while s < body.sites.len() {
+            let site = &body.sites[s];
+            let at = site.word as usize;
+            let mut p = site.first_probe;
+            while !site.is_constant(body) && p < site.first_probe + site.probes {
+                found.compare(
+                    draft.words[at],
+                    recorded.words[at] ^ probes.words[p],
+                    at,
+                    body,
+                );
+                p += 1;
+            }
+            s += 1;
+        }
+        let mut j = 0;
+        while j < body.joints.len() {
+            let joint = &body.joints[j];
+            let at = joint.word as usize;
+            let mut change = recorded.words[at] ^ probes.words[joint.probe];
+            let mut i = 0;
+            while i < joint.single.len() {
+                let (site, probe) = joint.single[i];
+                if body.sites[site].is_constant(body) {
+                    change ^= recorded.words[at] ^ probes.words[probe];
+                }
+                i += 1;
+            }
+            found.compare(draft.words[at], change, at, body);
+            j += 1;
+        }
+        found
+    }
+
+    const fn compare(&mut self, word: u32, change: u32, at: usize, body: &Body) {
+        let probe = word ^ change;
+        let flow = control::flow(probe);
+        if flow as u8 != control::flow(word) as u8 {
+            self.hot_end |= at + 1 == body.hot;
+            self.cold_end |= at + 1 == body.hot + body.cold;
+        }
+        self.may_call |= matches!(flow, Flow::Call) || branch::is_bl(probe);
+    }
+}
+
 /// Finds out what the micro-op does, and leaves a closing jump to the continuation.
 pub(super) const fn derive_properties<
     const W: usize,
     const H: usize,
     const R: usize,
     const T: usize,
+    const P: usize,
 >(
     draft: &mut Draft<W, H, R, T>,
+    recorded: &Recorder<W, R>,
+    probes: &Recorder<P, 0>,
     body: &Body,
 ) {
     let mut p = Properties::empty();
     let total = body.hot + body.cold;
-    // What the words say.
+    // What the words say. Of one that may be anything it is not known that it does not go on.
+    let undecided = Undecided::find(draft, recorded, probes, body);
+    if undecided.may_call {
+        p = p.union(Properties::CALLS);
+    }
     let mut w = 0;
     while w < total {
         if matches!(control::flow(draft.words[w]), Flow::Call) || branch::is_bl(draft.words[w]) {
@@ -165,7 +245,7 @@ pub(super) const fn derive_properties<
         l += 1;
     }
     let mut falls = true;
-    if body.hot > 0 && !hot_ends_labelled {
+    if body.hot > 0 && !hot_ends_labelled && !undecided.hot_end {
         match control::flow(draft.words[body.hot - 1]) {
             Flow::Next | Flow::Call => {}
             Flow::Leaves => {
@@ -178,7 +258,8 @@ pub(super) const fn derive_properties<
     if body.cold > 0 {
         p = p.union(Properties::COLD);
         let last = control::flow(draft.words[total - 1]);
-        if cold_ends_labelled || matches!(last, Flow::Next | Flow::Call) {
+        let goes_on = undecided.cold_end || matches!(last, Flow::Next | Flow::Call);
+        if cold_ends_labelled || goes_on {
             draft.flaw = Some((Flaw::ColdFallsOffEnd, 0));
             return;
         }
