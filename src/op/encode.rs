@@ -134,14 +134,24 @@ impl Op {
         let info = self.set.get(usize::from(self.index));
         let operand = info.and_then(|info| info.operands().nth(index));
         let (min, max) = operand.and_then(|o| o.range()).unwrap_or((0, 30));
-        let signed = min < 0;
+        let signed = operand.is_some_and(|o| o.kind() == OperandKind::Signed);
+        self.outside(index, value, signed, (min, max))
+    }
+
+    /// Says that a value, signed if it was given so or could be, lies outside a range.
+    pub(crate) fn outside(
+        self,
+        index: usize,
+        value: u64,
+        signed: bool,
+        (min, max): (i128, i128),
+    ) -> Error {
         Error::OperandOutOfRange {
             op: self.name(),
             operand: self.operand_name(index),
-            value: if signed {
-                (value as i64).into()
-            } else {
-                value.into()
+            value: match signed || min < 0 {
+                true => (value as i64).into(),
+                false => value.into(),
             },
             min,
             max,
