@@ -65,9 +65,85 @@ impl Load {
     }
 }
 
+/// The loads of one word that read only its lower half: they limit what it may hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct HalfLoads {
+    zero_extended: bool,
+    sign_extended: bool,
+}
+
+impl HalfLoads {
+    /// Takes one more load into account.
+    pub(crate) fn add(&mut self, load: Load) {
+        match load {
+            Load::W | Load::S => self.zero_extended = true,
+            Load::Sw => self.sign_extended = true,
+            Load::X | Load::D | Load::Q | Load::Prefetch => {}
+        }
+    }
+
+    /// What the word may hold; `None` if anything.
+    pub(crate) fn range(self) -> Option<(i64, i64)> {
+        let (unsigned, signed) = (u32::MAX.into(), i32::MAX.into());
+        match (self.zero_extended, self.sign_extended) {
+            (false, false) => None,
+            (true, false) => Some((0, unsigned)),
+            (false, true) => Some((i32::MIN.into(), signed)),
+            (true, true) => Some((0, signed)),
+        }
+    }
+
+    /// The range that `value` is outside of, if it is.
+    pub(crate) fn refuses(self, value: u64) -> Option<(i64, i64)> {
+        let value = value as i64;
+        self.range()
+            .filter(|&(min, max)| value < min || value > max)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_holds_what_all_its_loads_read() {
+        let of = |loads: &[Load]| {
+            let mut all = HalfLoads::default();
+            loads.iter().for_each(|&load| all.add(load));
+            all
+        };
+        let low = -0x8000_0000i64 as u64;
+        for (loads, right, wrong) in [
+            (
+                &[Load::X, Load::D, Load::Prefetch][..],
+                &[0, u64::MAX][..],
+                &[][..],
+            ),
+            (
+                &[Load::W, Load::X],
+                &[0, 0xffff_ffff],
+                &[1 << 32, u64::MAX, 1 << 63],
+            ),
+            (&[Load::S], &[0, 0xffff_ffff], &[1 << 32]),
+            (
+                &[Load::Sw],
+                &[0x7fff_ffff, low, u64::MAX],
+                &[1 << 31, low - 1, 1 << 63],
+            ),
+            (
+                &[Load::Sw, Load::W],
+                &[0, 0x7fff_ffff],
+                &[1 << 31, u64::MAX],
+            ),
+        ] {
+            for &value in right {
+                assert_eq!(of(loads).refuses(value), None, "{loads:?} {value:#x}");
+            }
+            for &value in wrong {
+                assert!(of(loads).refuses(value).is_some(), "{loads:?} {value:#x}");
+            }
+        }
+    }
 
     #[test]
     fn loads_are_told_apart() {

@@ -87,7 +87,7 @@ impl<'t> Places<'t> {
         names.sort_by_key(|&(offset, _)| offset);
 
         let mutables = trace.mutable_words().iter().enumerate();
-        let mutables = mutables.filter_map(|(number, &word)| Some((word? / 4, number)));
+        let mutables = mutables.filter_map(|(number, &word)| Some((word?.at / 4, number)));
         let mut mutables: Vec<_> = mutables.collect();
         mutables.sort_unstable();
 

@@ -8,7 +8,7 @@ use super::{Plan, Statistics};
 use crate::op::operand::{MutLiteral, Target};
 use crate::op::template::MicroOpInfo;
 use crate::trace::Trace;
-use crate::trace::state::{Origin, Record};
+use crate::trace::state::{MutableWord, Origin, Record};
 use crate::trace::view::Annotations;
 
 /// A section of a linked trace.
@@ -34,7 +34,7 @@ pub(crate) struct Map {
     /// The targets whose trampolines are among the bytes.
     far: Vec<Target>,
     /// The changeable literals' words in the pool or in islands, by their numbers.
-    mutables: Vec<Option<u32>>,
+    mutables: Vec<Option<MutableWord>>,
     tag: u32,
     /// As [`Trace::link_sites`] and [`Trace::points`] say.
     link_sites: Vec<(u32, u32)>,
@@ -211,7 +211,8 @@ impl LinkedTrace {
         if literal.0.tag() != self.map.tag {
             return None;
         }
-        *self.map.mutables.get(literal.0.index() as usize)?
+        let word = self.map.mutables.get(literal.0.index() as usize)?;
+        word.map(|word| word.at)
     }
 
     /// The targets that have a trampoline, in the order of the trampolines.
@@ -244,8 +245,8 @@ impl LinkedTrace {
         &self.map
     }
 
-    /// Where the words of the changeable literals are, in bytes, by their numbers.
-    pub(crate) fn mutable_words(&self) -> &[Option<u32>] {
+    /// The words of the changeable literals, by their numbers.
+    pub(crate) fn mutable_words(&self) -> &[Option<MutableWord>] {
         &self.map.mutables
     }
 }

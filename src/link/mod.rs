@@ -43,7 +43,7 @@ use crate::asm::{UDF, WORD, trampoline};
 use crate::error::Error;
 use crate::op::operand::Target;
 use crate::trace::Trace;
-use crate::trace::state::Note;
+use crate::trace::state::{MutableWord, Note};
 
 /// What a trace's address must be a multiple of, in bytes. See invariant 1.
 pub(crate) const ALIGNMENT: u64 = 8;
@@ -368,8 +368,8 @@ impl Link<'_> {
         Map::new(&self.trace, &self.plan)
     }
 
-    /// Where each changeable literal is, in bytes from the trace's start.
-    pub(crate) fn mutable_words(&self) -> Vec<Option<u32>> {
+    /// The word of each changeable literal.
+    pub(crate) fn mutable_words(&self) -> Vec<Option<MutableWord>> {
         self.trace
             .mutable_words(self.plan.literals + 2 * self.plan.added)
     }

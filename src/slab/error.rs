@@ -110,6 +110,18 @@ pub enum SlabError {
         "the literal is not one of this trace's, or nothing loads it; ask for one that `mut_literal` made while this trace was built and that a micro-op names"
     )]
     UnknownLiteral,
+    /// A value that a literal does not hold, because instructions load 32 bits of it.
+    #[error(
+        "the literal is loaded as 32 bits, and {value:#x} is outside {min}..={max}; give a value in that range, or load the literal into an `x` register"
+    )]
+    LiteralOutOfRange {
+        /// The value that was given.
+        value: u64,
+        /// The lowest value allowed.
+        min: i64,
+        /// The highest value allowed.
+        max: i64,
+    },
     /// A slab that does not keep what is asked for.
     #[cfg(feature = "inspect")]
     #[error("the slab keeps no annotations; make it with `SlabOptions::annotate`")]
@@ -188,12 +200,17 @@ mod tests {
             SlabError::DroppedTrace => SlabError::NotLinkable { exit: 2 },
             SlabError::NotLinkable { .. } => SlabError::NotInvalidatable,
             SlabError::NotInvalidatable => SlabError::UnknownLiteral,
+            SlabError::UnknownLiteral => SlabError::LiteralOutOfRange {
+                value: 1 << 32,
+                min: 0,
+                max: u32::MAX.into(),
+            },
             #[cfg(feature = "inspect")]
-            SlabError::UnknownLiteral => SlabError::NotAnnotated,
+            SlabError::LiteralOutOfRange { .. } => SlabError::NotAnnotated,
             #[cfg(feature = "inspect")]
             SlabError::NotAnnotated => SlabError::NotRetargetable { address },
             #[cfg(not(feature = "inspect"))]
-            SlabError::UnknownLiteral => SlabError::NotRetargetable { address },
+            SlabError::LiteralOutOfRange { .. } => SlabError::NotRetargetable { address },
             SlabError::NotRetargetable { .. } => return None,
         })
     }

@@ -13,6 +13,7 @@ use super::{InstalledTrace, Shared, Slab, SlabError, State, Writer};
 use crate::link::Map;
 use crate::link::Statistics;
 use crate::trace::Trace;
+use crate::trace::state::MutableWord;
 
 /// What a slab knows of a trace.
 #[derive(Debug)]
@@ -32,8 +33,8 @@ pub(super) struct TraceState {
     /// The sites of traces that lead here.
     pub(super) incoming: Vec<Incoming>,
     pub(super) invalidated: bool,
-    /// Where the changeable literals are, in bytes from the trace's start, by their numbers.
-    pub(super) mutables: Vec<Option<u32>>,
+    /// The words of the changeable literals, by their numbers.
+    pub(super) mutables: Vec<Option<MutableWord>>,
     /// Where the literals at the end are.
     pub(super) literals: Range<u32>,
 }

@@ -3,6 +3,7 @@
 use super::{Slab, SlabError, State, TraceId};
 use crate::link::Statistics;
 use crate::op::operand::{Exit, MutLiteral};
+use crate::trace::state::MutableWord;
 
 /// A trace in executable memory. Dropping it unlinks the exits that lead to it and retires its space,
 /// which [`Slab::reclaim`] frees.
@@ -117,7 +118,8 @@ impl InstalledTrace {
         let Ok(trace) = state.trace(self.id) else {
             return Vec::new();
         };
-        let mutable = trace.mutables.iter().flatten().map(|&at| (at, true));
+        let mutable = trace.mutables.iter().flatten();
+        let mutable = mutable.map(|word| (word.at, true));
         let at_end = trace.literals.clone().step_by(8).map(|at| (at, false));
         let mut all: Vec<(u32, bool)> = mutable.chain(at_end).collect();
         // Of those that are both, the changeable one comes first and stays.
@@ -136,21 +138,23 @@ impl InstalledTrace {
     /// # Errors
     /// [`SlabError::UnknownLiteral`].
     pub fn literal(&self, literal: MutLiteral) -> Result<u64, SlabError> {
-        let at = self.literal_at(&mut self.slab.shared.lock(), literal)?;
-        Ok(self.slab.shared.region.load_literal(at))
+        let word = self.word_of(&mut self.slab.shared.lock(), literal)?;
+        Ok(self.slab.shared.region.load_literal(self.place(word)))
     }
 
     /// Changes a changeable literal by one aligned store: a thread that loads it gets the old value or
     /// the new one.
     ///
     /// # Errors
-    /// [`SlabError::UnknownLiteral`], [`SlabError::Forked`], [`SlabError::System`].
+    /// [`SlabError::UnknownLiteral`]; [`SlabError::LiteralOutOfRange`] if it is loaded into 32 bits that do not hold the
+    /// value; [`SlabError::Forked`], [`SlabError::System`].
     pub fn set_literal(&self, literal: MutLiteral, value: u64) -> Result<(), SlabError> {
         let shared = &*self.slab.shared;
         let mut state = shared.lock_to_change()?;
-        let at = self.literal_at(&mut state, literal)?;
+        let word = self.word_of(&mut state, literal)?;
+        check(word, value)?;
         let mut writer = shared.writer(&mut state);
-        writer.store_literal(at, value);
+        writer.store_literal(self.place(word), value);
         shared.commit(&mut state, writer)
     }
 
@@ -161,17 +165,18 @@ impl InstalledTrace {
     /// The slab is locked meanwhile, so `visit` must not call it. If it panics, nothing has changed.
     ///
     /// # Errors
-    /// [`SlabError::Forked`], [`SlabError::System`].
+    /// [`SlabError::LiteralOutOfRange`], and nothing has changed; [`SlabError::Forked`], [`SlabError::System`].
     pub fn update_literals(&self, mut visit: impl FnMut(u64) -> u64) -> Result<(), SlabError> {
         let shared = &*self.slab.shared;
         let mut state = shared.lock_to_change()?;
         let words = state.trace(self.id)?.mutables.iter().flatten();
         let mut changed = Vec::new();
         for &word in words {
-            let at = self.start() + word as usize;
+            let at = self.place(word);
             let old = shared.region.load_literal(at);
             let new = visit(old);
             if new != old {
+                check(word, new)?;
                 changed.push((at, new));
             }
         }
@@ -185,12 +190,17 @@ impl InstalledTrace {
         shared.commit(&mut state, writer)
     }
 
-    fn literal_at(&self, state: &mut State, literal: MutLiteral) -> Result<usize, SlabError> {
+    fn word_of(&self, state: &mut State, literal: MutLiteral) -> Result<MutableWord, SlabError> {
         let trace = state.trace(self.id)?;
         let word = trace.mutables.get(literal.0.index() as usize);
         let own = trace.tag == literal.0.tag();
         let word = word.copied().flatten().filter(|_| own);
-        Ok(self.start() + word.ok_or(SlabError::UnknownLiteral)? as usize)
+        word.ok_or(SlabError::UnknownLiteral)
+    }
+
+    /// Where a word is, in bytes from the slab's start.
+    fn place(&self, word: MutableWord) -> usize {
+        self.start() + word.at as usize
     }
 
     /// The place of an exit's NOP among the trace's sites.
@@ -204,6 +214,14 @@ impl InstalledTrace {
             .map(|site| site as u32)
             .ok_or(SlabError::NotLinkable { exit: number })
     }
+}
+
+/// Refuses a value of which a load would read only a part.
+fn check(word: MutableWord, value: u64) -> Result<(), SlabError> {
+    let refused = word.loads.refuses(value);
+    refused.map_or(Ok(()), |(min, max)| {
+        Err(SlabError::LiteralOutOfRange { value, min, max })
+    })
 }
 
 impl Drop for InstalledTrace {

@@ -235,7 +235,7 @@ impl TraceBuilder {
             Goal::Literal => return self.load_constant(at, reference.load, value),
             Goal::Label => {}
             Goal::Exit => self.want(index),
-            _ => return self.load(at, Literal::Mutable(index)),
+            _ => return self.load_mutable(at, reference.load, index),
         }
         self.open_branch(Note::new(at, to), reference.field);
     }
@@ -275,6 +275,12 @@ impl TraceBuilder {
             Some(relaxed) => *word = relaxed,
             None => self.load(at, Literal::Constant(value)),
         }
+    }
+
+    /// Lets the literal load at `at` read a changeable literal.
+    fn load_mutable(&mut self, at: u32, load: Load, index: u32) {
+        self.mutables[index as usize].loads.add(load);
+        self.load(at, Literal::Mutable(index));
     }
 
     /// Lets the literal load at `at` read `literal`: from an island behind it, or noted for later.

@@ -300,7 +300,7 @@ impl TraceBuilder {
         }
         for &(literal, at) in &notes {
             if let Literal::Mutable(index) = literal {
-                let Mutable { value, island } = self.mutables[index as usize];
+                let Mutable { value, island, .. } = self.mutables[index as usize];
                 let word = match island {
                     UNPLACED => self.emit_literal(value),
                     word => word,

@@ -75,6 +75,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 use crate::asm::branch::Field;
+use crate::asm::literal::HalfLoads;
 use crate::asm::{BTI_C, NOP, WORD};
 use crate::error::Error;
 use crate::op::MicroOp;
@@ -468,6 +469,7 @@ impl TraceBuilder {
             self.mutables.push(Mutable {
                 value,
                 island: UNPLACED,
+                loads: HalfLoads::default(),
             });
             let count = self.mutables.len();
             self.handles.set_count(OperandKind::MutLiteral, count);

@@ -32,6 +32,7 @@ use super::state::{
 };
 use super::{MAX_LEN, TraceBuilder};
 use crate::asm::branch::Field;
+use crate::asm::literal::HalfLoads;
 use crate::asm::{NOP, WORD};
 use crate::error::Error;
 use crate::op::encode::Op;
@@ -525,6 +526,9 @@ impl TraceBuilder {
             return Err(Error::Finished);
         }
         op.check(values, &self.handles)?;
+        if op.template.special {
+            self.check_halves(op, values)?;
+        }
         if self.is_full(0) {
             return Err(Error::TooMany { what: "micro-ops" });
         }
@@ -534,6 +538,27 @@ impl TraceBuilder {
             index: op.index,
             values: self.values.len() as u32,
         })
+    }
+
+    /// Refuses changeable literals of which a load would read only a part of what they hold.
+    fn check_halves(&self, op: Op, values: &[u64]) -> Result<(), Error> {
+        for part in [Part::Hot, Part::Cold] {
+            for reference in part.of(op).references {
+                let argument = usize::from(reference.argument);
+                if reference.goal != Goal::MutLiteral {
+                    continue;
+                }
+                let index = Handle::from_raw(values[argument]).index();
+                let (mut loads, value) =
+                    (HalfLoads::default(), self.mutables[index as usize].value);
+                loads.add(reference.load);
+                if let Some((min, max)) = loads.refuses(value) {
+                    let range = (min.into(), max.into());
+                    return Err(op.outside(argument, value, false, range));
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a builder remembers of the trace it is building.
 
 use crate::asm::branch::Field;
+use crate::asm::literal::HalfLoads;
 use crate::op::encode::Op;
 use crate::op::operand::{Handle, OperandKind};
 use crate::op::template::MicroOpSet;
@@ -336,6 +337,16 @@ pub(crate) struct Mutable {
     pub(crate) value: u64,
     /// Its word in an island, if it is in one.
     pub(crate) island: u32,
+    /// Who reads only half of it.
+    pub(crate) loads: HalfLoads,
+}
+
+/// The word of a changeable literal in a finished trace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MutableWord {
+    /// Where it is, in bytes from the trace's start.
+    pub(crate) at: u32,
+    pub(crate) loads: HalfLoads,
 }
 
 /// A word of the literal pool at the end of the trace.

@@ -4,7 +4,8 @@ use super::TraceBuilder;
 #[cfg(feature = "inspect")]
 use super::state::PlaceKind;
 use super::state::{
-    Island, Note, NoteKind, Origin, Place, PoolLoad, PoolWord, Pushed, Record, UNPLACED, is_placed,
+    Island, MutableWord, Note, NoteKind, Origin, Place, PoolLoad, PoolWord, Pushed, Record,
+    UNPLACED, is_placed,
 };
 use crate::op::operand::Target;
 use crate::op::template::{MicroOpInfo, MicroOpSet};
@@ -123,15 +124,20 @@ impl<'b> Trace<'b> {
         self.builder.handles.tag()
     }
 
-    /// Where the changeable literals are, in bytes, if the pool's own words start at word `pool`.
-    pub(crate) fn mutable_words(&self, pool: u32) -> Vec<Option<u32>> {
-        let islands = self.builder.mutables.iter().map(|mutable| mutable.island);
-        let mut words: Vec<_> = islands
-            .map(|island| (island != UNPLACED).then(|| island * 4))
+    /// Where the changeable literals are, if the pool's own words start at word `pool`.
+    pub(crate) fn mutable_words(&self, pool: u32) -> Vec<Option<MutableWord>> {
+        let mutables = &self.builder.mutables;
+        let word = |index: u32, at: u32| MutableWord {
+            at: at * 4,
+            loads: mutables[index as usize].loads,
+        };
+        let mut words: Vec<_> = (0..)
+            .zip(mutables)
+            .map(|(index, it)| (it.island != UNPLACED).then(|| word(index, it.island)))
             .collect();
-        for (number, word) in (0..).zip(self.pool()) {
-            if let Some(index) = word.mutable {
-                words[index as usize] = Some((pool + 2 * number) * 4);
+        for (number, pool_word) in (0..).zip(self.pool()) {
+            if let Some(index) = pool_word.mutable {
+                words[index as usize] = Some(word(index, pool + 2 * number));
             }
         }
         words

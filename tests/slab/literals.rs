@@ -84,6 +84,48 @@ fn literals_of_other_traces_are_refused() {
     }
 }
 
+/// What a load reads half of is not set to what the other half would be missing from.
+#[test]
+fn a_literal_that_is_loaded_as_32_bits_stays_32_bits_wide() {
+    for slab in slabs(1 << 16) {
+        let mut built = build(|b| {
+            let [narrow, signed, wide] = [1, 2, 3].map(|value| b.mut_literal(value));
+            b.push(CachedNarrow { value: narrow })?;
+            b.push(CachedSigned { value: signed })?;
+            // The narrowest load decides, and those in exits count too.
+            let ops = [
+                Op::from(CachedNarrow { value: signed }),
+                Leave { code: 1 }.into(),
+            ];
+            let exit = b.exit(ops)?;
+            b.push(Guard { exit })?;
+            b.push(Cached { value: wide })?;
+            b.push(Leave { code: 0 })?;
+            Ok([narrow, signed, wide])
+        });
+        let trace = slab.install(&built.trace()).unwrap();
+        let [narrow, signed, wide] = built.known;
+        let before = words(&trace);
+        let refused = |result, low: i64, high: i64| {
+            let Err(SlabError::LiteralOutOfRange { min, max, .. }) = result else {
+                panic!("{result:?}");
+            };
+            assert_eq!((min, max), (low, high));
+        };
+        refused(trace.set_literal(narrow, 1 << 32), 0, u32::MAX.into());
+        refused(trace.set_literal(signed, 1 << 31), 0, i32::MAX.into());
+        refused(trace.set_literal(signed, u64::MAX), 0, i32::MAX.into());
+        // The first may be changed, the second not, so neither is.
+        let mut values = [7, 1 << 31].into_iter();
+        let visited = trace.update_literals(|value| values.next().unwrap_or(value));
+        refused(visited, 0, i32::MAX.into());
+        assert_eq!(words(&trace), before);
+        trace.set_literal(narrow, u32::MAX.into()).unwrap();
+        trace.set_literal(signed, i32::MAX as u64).unwrap();
+        trace.set_literal(wide, u64::MAX).unwrap();
+    }
+}
+
 /// A collector that fails half-way has changed nothing, and the slab can be used further.
 #[test]
 fn a_panic_while_visiting_changes_nothing() {

@@ -18,6 +18,10 @@ opstitch::uops! {
     op Constant(value: literal) { ; ldr x9, =>value }
     /// Loads a changeable word.
     op Cached(value: mut literal) { ; ldr x9, =>value }
+    /// Loads the lower half of one.
+    op CachedNarrow(value: mut literal) { ; ldr w9, =>value }
+    /// Loads it with its sign.
+    op CachedSigned(value: mut literal) { ; ldrsw x9, =>value }
     /// Calls.
     op Call(function: call) { ; bl =>function }
     /// Leaves through `exit` if `x0` is 0.

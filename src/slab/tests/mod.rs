@@ -14,10 +14,12 @@ use std::sync::atomic::Ordering;
 
 use super::install::{TraceState, Written, sites};
 use super::{InstalledTrace, Slab, SlabError};
+use crate::asm::literal::HalfLoads;
 use crate::link::Statistics;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::op::operand::MutLiteral;
 use crate::op::operand::{Exit, Handle, OperandKind};
+use crate::trace::state::MutableWord;
 
 /// Numbers that are the same in every run (xorshift64*).
 #[derive(Debug)]
@@ -53,6 +55,11 @@ fn exit(index: u32) -> Exit {
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 fn literal(index: u32) -> MutLiteral {
     MutLiteral(Handle::new(TAG, OperandKind::MutLiteral, index))
+}
+
+fn word(at: u32) -> Option<MutableWord> {
+    let loads = HalfLoads::default();
+    Some(MutableWord { at, loads })
 }
 
 /// Something to install that is no A64 code: a host's code, or no code at all. It goes the way of every
@@ -102,7 +109,7 @@ impl Raw {
                 points: self.points.clone(),
                 incoming: Vec::new(),
                 invalidated: false,
-                mutables: self.literals.iter().copied().map(Some).collect(),
+                mutables: self.literals.iter().map(|&at| word(at)).collect(),
                 literals: 0..0,
             },
         };
