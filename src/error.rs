@@ -4,8 +4,8 @@ use thiserror::Error;
 
 /// What was wrong with a micro-op, a trace or a link, and what to do about it.
 ///
-/// No call that returns one has changed anything: the builder is as it was before the call and can
-/// be used further.
+/// No call that returns one has changed anything: the builder is as it was before the call and can be used
+/// further. ([`push_all`](crate::TraceBuilder::push_all) is many calls: what it pushed before the error stays.)
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -77,10 +77,8 @@ pub enum Error {
         /// The label's number in its builder, from 0.
         label: u32,
     },
-    /// An exit that something leads to and that has no code.
-    #[error(
-        "exit {exit} is used but has no code; give it at least one micro-op with `define_exit`"
-    )]
+    /// An exit without code: one that something leads to, or one whose code was to be written and is empty.
+    #[error("exit {exit} has no code; give it at least one micro-op with `define_exit`")]
     ExitWithoutCode {
         /// The exit's number in its builder, from 0.
         exit: u32,
@@ -101,6 +99,14 @@ pub enum Error {
         /// The exit's last micro-op.
         op: &'static str,
     },
+    /// A micro-op behind an exit's `jump`.
+    #[error("exit {exit} has jumped already, so {op} would never run; push it before the `jump`")]
+    BehindExitsJump {
+        /// The exit's number in its builder, from 0.
+        exit: u32,
+        /// The micro-op that was to be pushed.
+        op: &'static str,
+    },
     /// The last micro-op of a trace goes on to a next one, and there is none.
     #[error(
         "the trace falls off its end after {op}; end it with a micro-op that leaves the trace, or with `jump`"
@@ -112,13 +118,21 @@ pub enum Error {
     /// A trace without micro-ops, or a jump in front of the first.
     #[error("the trace has no micro-op yet; push one first")]
     Empty,
-    /// A jump behind a micro-op that does not go on.
+    /// A jump behind a micro-op that does not go on, or has been redirected already.
     #[error(
-        "{op} does not go on to a next micro-op, so there is nothing to redirect; leave `jump` out"
+        "{op} does not go on to a next micro-op, or jumps already, so there is nothing to redirect; leave `jump` out"
     )]
     NothingToRedirect {
         /// The micro-op before the jump.
         op: &'static str,
+    },
+    /// A jump behind a label: it redirects a micro-op, and there is none behind the label yet.
+    #[error(
+        "label {label} is bound in front of the next micro-op, and `jump` would only redirect the one before; push a micro-op first, if only one without instructions: `op Here {{}}`"
+    )]
+    JumpBehindLabel {
+        /// The label's number in its builder, from 0.
+        label: u32,
     },
     /// A trace longer than an unconditional branch reaches, or with more distant call targets than a
     /// trampoline's load reaches over.
@@ -194,8 +208,8 @@ pub enum Error {
         /// The destination's length, in bytes.
         actual: usize,
     },
-    /// More handles or micro-ops than 32 bits can number.
-    #[error("more than 2^31 {what} in one trace; split it into several")]
+    /// More micro-ops, or sets of them, than a builder can number: 2^29 and 2^16.
+    #[error("there are more {what} in one trace than can be numbered; split it into several")]
     TooMany {
         /// What there are too many of.
         what: &'static str,
@@ -243,10 +257,12 @@ mod tests {
             Error::LabelNeverBound { .. } => Error::ExitWithoutCode { exit: 2 },
             Error::ExitWithoutCode { .. } => Error::ExitDefinedTwice { exit: 2 },
             Error::ExitDefinedTwice { .. } => Error::ExitFallsOffEnd { exit: 2, op },
-            Error::ExitFallsOffEnd { .. } => Error::FallsOffEnd { op },
+            Error::ExitFallsOffEnd { .. } => Error::BehindExitsJump { exit: 2, op },
+            Error::BehindExitsJump { .. } => Error::FallsOffEnd { op },
             Error::FallsOffEnd { .. } => Error::Empty,
             Error::Empty => Error::NothingToRedirect { op: "Leave" },
-            Error::NothingToRedirect { .. } => Error::TraceTooLong {
+            Error::NothingToRedirect { .. } => Error::JumpBehindLabel { label: 3 },
+            Error::JumpBehindLabel { .. } => Error::TraceTooLong {
                 distance: 0x900_0000,
                 reach: 0x800_0000,
             },
@@ -276,7 +292,7 @@ mod tests {
                 expected: 64,
                 actual: 60,
             },
-            Error::WrongLength { .. } => Error::TooMany { what: "labels" },
+            Error::WrongLength { .. } => Error::TooMany { what: "micro-ops" },
             Error::TooMany { .. } => return None,
         })
     }

@@ -9,12 +9,15 @@ opstitch::uops! {
     op Add(n: u12) { ; add x0, x0, n }
     op Offset(n: i9) { ; ldur x0, [x1, n] }
     op Step(n: u12 in 1..=100) { ; add x0, x0, n }
+    op Upwards(n: i9 in 0..=7) { ; ldur x0, [x1, n] }
     op Mask(mask: logical64) { ; and x0, x0, mask }
     op NarrowMask(mask: logical32) { ; and w0, w0, mask }
     op Float(value: fp8) { ; fmov d0, value }
     op Clear(register: reg) { ; mov X(register), xzr }
     op Word(value: literal) { ; ldr w0, =>value }
     op Cell(cell: mut literal) { ; ldr x0, =>cell }
+    op NarrowCell(cell: mut literal) { ; ldr w0, =>cell }
+    op SignedCell(cell: mut literal) { ; cbz x0, >cold ; back: } cold { ; cold: ; ldrsw x0, =>cell ; b <back }
     op Guard(out: exit) { ; cbz x0, =>out }
     op Skip(to: label) { ; tbz x0, 0, =>to }
     op Jump(to: label) { ; b =>to }
@@ -27,6 +30,7 @@ opstitch::uops! {
         ; mov x0, 4
         ; mov x0, 5
     }
+    op Here {}
     op Return { ; ret }
 }
 
@@ -110,6 +114,11 @@ fn operand_out_of_range_names_op_operand_value_and_range() {
     says(
         refused(|b| b.push(Offset { n: -257 })),
         "Offset: n=-257 is outside -256..=255; give a value in that range, or declare a micro-op whose operand is wider",
+    );
+    // Signed is what the operand is declared as, not what its range says.
+    says(
+        refused(|b| b.push(Upwards { n: -1 })),
+        "Upwards: n=-1 is outside 0..=7; give a value in that range, or declare a micro-op whose operand is wider",
     );
     for n in [0, 101, u64::MAX] {
         says(
@@ -350,7 +359,7 @@ fn an_exit_that_is_used_must_have_code() {
     assert_eq!(error, Error::ExitWithoutCode { exit: 0 });
     says(
         error,
-        "exit 0 is used but has no code; give it at least one micro-op with `define_exit`",
+        "exit 0 has no code; give it at least one micro-op with `define_exit`",
     );
     let empty = builder.define_exit(out, |_| Ok(()));
     assert_eq!(empty, Err(Error::ExitWithoutCode { exit: 0 }));
@@ -486,7 +495,7 @@ fn a_jump_needs_a_micro_op_that_goes_on() {
     };
     says(
         behind(Return.into()).unwrap_err(),
-        "Return does not go on to a next micro-op, so there is nothing to redirect; leave `jump` out",
+        "Return does not go on to a next micro-op, or jumps already, so there is nothing to redirect; leave `jump` out",
     );
     let mut builder = TraceBuilder::new();
     let to = builder.bind_new().unwrap();
@@ -495,15 +504,7 @@ fn a_jump_needs_a_micro_op_that_goes_on() {
         builder.jump(to),
         Err(Error::NothingToRedirect { op: "Jump" })
     );
-    // Behind another jump, behind a label.
-    builder.clear();
-    let to = builder.bind_new().unwrap();
-    builder.push(Add { n: 1 }).unwrap();
-    builder.bind_new().unwrap();
-    assert_eq!(
-        builder.jump(to),
-        Err(Error::NothingToRedirect { op: "Add" })
-    );
+    // Behind another jump.
     builder.clear();
     let to = builder.bind_new().unwrap();
     builder.push(Add { n: 1 }).unwrap();
@@ -512,6 +513,42 @@ fn a_jump_needs_a_micro_op_that_goes_on() {
         builder.jump(to),
         Err(Error::NothingToRedirect { op: "Add" })
     );
+}
+
+#[test]
+fn a_jump_behind_a_label_needs_a_micro_op_in_between() {
+    let mut builder = TraceBuilder::new();
+    let to = builder.bind_new().unwrap();
+    assert_eq!(builder.jump(to), Err(Error::JumpBehindLabel { label: 0 }));
+    builder.push(Add { n: 1 }).unwrap();
+    let empty = builder.bind_new().unwrap();
+    let error = builder.jump(to).unwrap_err();
+    assert_eq!(error, Error::JumpBehindLabel { label: 1 });
+    says(
+        error,
+        "label 1 is bound in front of the next micro-op, and `jump` would only redirect the one before; push a micro-op first, if only one without instructions: `op Here {}`",
+    );
+    // As it says.
+    builder.push(Here).unwrap();
+    builder.jump(to).unwrap();
+    builder.push(Skip { to: empty }).unwrap();
+    builder.push(Return).unwrap();
+    let linked = builder.finish().unwrap().link(0x1_0000).unwrap();
+    let words = linked.bytes().chunks_exact(4);
+    let words: Vec<u32> = words
+        .map(|word| u32::from_le_bytes(word.try_into().unwrap()))
+        .collect();
+    let nop = 0xd503_201f;
+    let expected = [
+        nop,
+        0x9100_0400, // 1: add x0, x0, 1
+        nop,
+        0x17ff_fffe, // 3: b 1
+        0x3607_ffe0, // tbz x0, 0, 3
+        nop,
+        0xd65f_03c0,
+    ];
+    assert_eq!(words[..7], expected);
 }
 
 #[test]
@@ -539,7 +576,10 @@ fn an_exits_jump_needs_a_micro_op_that_goes_on() {
         Error::ExitWithoutCode { exit: 0 },
         Error::NothingToRedirect { op: "Return" },
         Error::NothingToRedirect { op: "Add" },
-        Error::NothingToRedirect { op: "Return" },
+        Error::BehindExitsJump {
+            exit: 0,
+            op: "Return",
+        },
     ];
     assert_eq!(results, expected.map(Err));
 }
@@ -640,6 +680,61 @@ fn a_changeable_literal_out_of_reach_is_refused() {
     builder.push(Cell { cell: another }).unwrap();
     builder.push(Return).unwrap();
     assert!(builder.finish().is_ok());
+}
+
+/// A load of 32 bits would read half of what a changeable literal holds.
+#[test]
+fn a_changeable_literal_is_as_wide_as_it_is_loaded() {
+    let says_range = |error, name, value: i64, range| {
+        says(
+            error,
+            &format!(
+                "{name}: cell={value} is outside {range}; give a value in that range, or declare a micro-op whose operand is wider"
+            ),
+        );
+    };
+    let (unsigned, signed) = ("0..=4294967295", "-2147483648..=2147483647");
+    for value in [1 << 32, i64::MAX] {
+        let with = |op: fn(opstitch::MutLiteral) -> Op| {
+            refused(|b| {
+                let cell = b.mut_literal(value as u64);
+                b.push(op(cell))
+            })
+        };
+        says_range(
+            with(|cell| NarrowCell { cell }.into()),
+            "NarrowCell",
+            value,
+            unsigned,
+        );
+        says_range(
+            with(|cell| SignedCell { cell }.into()),
+            "SignedCell",
+            value,
+            signed,
+        );
+        let in_exit = refused(|b| {
+            let cell = b.mut_literal(value as u64);
+            b.exit([Op::from(NarrowCell { cell }), Return.into()])
+        });
+        says_range(in_exit, "NarrowCell", value, unsigned);
+    }
+    let low = refused(|b| {
+        let cell = b.mut_literal(i64::MIN as u64);
+        b.push(SignedCell { cell })
+    });
+    says_range(low, "SignedCell", i64::MIN, signed);
+    let mut builder = TraceBuilder::new();
+    for value in [0, u32::MAX.into()] {
+        let cell = builder.mut_literal(value);
+        builder.push(NarrowCell { cell }).unwrap();
+    }
+    for value in [i32::MIN, -1, i32::MAX] {
+        let cell = builder.mut_literal(i64::from(value) as u64);
+        builder.push(SignedCell { cell }).unwrap();
+    }
+    builder.push(Return).unwrap();
+    builder.finish().unwrap();
 }
 
 #[test]

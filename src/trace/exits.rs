@@ -61,7 +61,7 @@ impl<'b> ExitCode<'b> {
     /// Appends a micro-op to the exit.
     ///
     /// # Errors
-    /// As [`TraceBuilder::push`]; [`Error::NothingToRedirect`] behind a `jump`.
+    /// As [`TraceBuilder::push`]; [`Error::BehindExitsJump`] behind a `jump`.
     pub fn push<M: MicroOp>(&mut self, op: M) -> Result<(), Error> {
         let mut values = op.operands();
         self.push_op(op.set(), op.index(), values.as_mut())
@@ -75,7 +75,8 @@ impl<'b> ExitCode<'b> {
     ) -> Result<(), Error> {
         let (op, values) = resolve(set, index, values).ok_or_else(unknown)?;
         if self.jump.is_some() {
-            return Err(Error::NothingToRedirect { op: op.name() });
+            let (exit, op) = (self.exit, op.name());
+            return Err(Error::BehindExitsJump { exit, op });
         }
         let pushed = self.builder.check(op, values)?;
         self.builder.values.extend_from_slice(values);

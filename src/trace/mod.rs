@@ -431,11 +431,15 @@ impl TraceBuilder {
     /// Lets the micro-op that was pushed last go on at `label` instead of the next one.
     ///
     /// # Errors
-    /// [`Error::NothingToRedirect`] behind a micro-op that does not go on, [`Error::Empty`] before
-    /// the first, [`Error::Foreign`], or [`Error::Finished`].
+    /// [`Error::NothingToRedirect`] behind a micro-op that does not go on or is redirected already,
+    /// [`Error::JumpBehindLabel`] where a label is bound in between, [`Error::Empty`] before the first micro-op,
+    /// [`Error::Foreign`], or [`Error::Finished`].
     pub fn jump(&mut self, label: Label) -> Result<(), Error> {
         let index = self.own_label("jump", label)?;
-        if self.open != Open::Next || !self.binds.is_empty() {
+        if let Some(&label) = self.binds.last() {
+            return Err(Error::JumpBehindLabel { label });
+        }
+        if self.open != Open::Next {
             return Err(self
                 .last_op()
                 .map_or(Error::Empty, |op| Error::NothingToRedirect {
@@ -450,7 +454,8 @@ impl TraceBuilder {
     /// Makes the place in front of the micro-op that is pushed next an invalidation point: when the trace is
     /// invalidated, a NOP there becomes a branch to `exit`. In front of the first micro-op it is the NOP
     /// of the entry, elsewhere the fall-through NOP. Where labels are bound too, there is one more NOP behind
-    /// them: every round of a loop passes it. A second call for the same place replaces the first.
+    /// them: every round of a loop passes it. A second call for the same place replaces the first. One that no micro-op
+    /// follows is a place that nothing comes to, and is left out.
     ///
     /// # Errors
     /// [`Error::Foreign`] or [`Error::Finished`].

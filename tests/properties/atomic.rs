@@ -67,7 +67,8 @@ impl Trouble {
                 15 => matches!(error, Error::LabelBoundTwice { .. }),
                 16 => matches!(error, Error::ExitWithoutCode { .. }),
                 17 => matches!(error, Error::ExitFallsOffEnd { .. }),
-                18 | 19 => matches!(error, Error::NothingToRedirect { .. }),
+                18 => matches!(error, Error::NothingToRedirect { .. }),
+                19 => matches!(error, Error::BehindExitsJump { .. }),
                 20 => matches!(error, Error::ExitDefinedTwice { .. }),
                 // Whatever comes first.
                 _ => true,

@@ -81,7 +81,7 @@ pub(crate) fn stitch(
         match (done, item) {
             (Ok(()), _) => kept.push(item),
             // The jump is behind a micro-op that was left out.
-            (Err(Error::NothingToRedirect { .. } | Error::Empty), Item::Jump(_)) => {}
+            (Err(error), Item::Jump(_)) if is_without_micro_op(&error) => {}
             (Err(error), Item::Step(_)) if is_short_reach(&error) => left_out = Some(item),
             (Err(error), _) => panic!("{item:?}: {error}"),
         }
@@ -173,6 +173,14 @@ pub(crate) fn is_short_reach(error: &Error) -> bool {
     matches!(
         error,
         Error::OpTooLong { .. } | Error::TraceTooLong { .. } | Error::LiteralOutOfReach { .. }
+    )
+}
+
+/// Whether a jump was refused because there is no micro-op that it could redirect.
+pub(crate) fn is_without_micro_op(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::NothingToRedirect { .. } | Error::JumpBehindLabel { .. } | Error::Empty
     )
 }
 
