@@ -6,7 +6,8 @@
 //! was running elsewhere sees them after its next context synchronization event. There is one before freed space is
 //! used again (`membarrier`, or each pin), and one when a thread calls a trace after something was published
 //! ([`Pin::synchronize`](super::Pin)). A thread that comes to a new trace by a branch that was patched meanwhile has fetched that
-//! branch after the trace was written.
+//! branch after the trace was written, and after every cache had forgotten what was there before. It has no event of its own:
+//! to have one on all cores before each link would be a system call, and patching makes none.
 
 /// Makes instructions that were written to `len` bytes at `start` visible to instruction fetches through
 /// that address, on all cores. On other architectures there is nothing to run and nothing to do.
