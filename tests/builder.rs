@@ -148,6 +148,36 @@ fn fill(builder: &mut TraceBuilder, words: u32) {
 // Slots and labels.
 
 #[test]
+fn labels_and_exits_have_offsets() {
+    let mut builder = TraceBuilder::new();
+    let [never, behind] = [(); 2].map(|()| builder.label());
+    let same = [1, 1].map(|id| builder.exit([Leave { id }]).unwrap());
+    let unwanted = builder.exit([Leave { id: 2 }]).unwrap();
+    let top = builder.bind_new().unwrap();
+    builder.push(Add { n: 1 }).unwrap();
+    let middle = builder.bind_new().unwrap();
+    for exit in same {
+        builder.push(Guard { out: exit }).unwrap();
+    }
+    builder.push(Leave { id: 3 }).unwrap();
+    builder.bind(behind).unwrap();
+    let mut other = TraceBuilder::new();
+    let foreign = (other.bind_new().unwrap(), other.declare_exit());
+    let trace = builder.finish().unwrap();
+    // NOP, add, NOP, cbz, NOP, cbz, NOP, and two of `Leave`; then the exit.
+    assert_eq!(trace.label_offset(top), Some(4));
+    assert_eq!(trace.label_offset(middle), Some(3 * 4));
+    let exit = trace.hot_len() as u32;
+    assert_eq!(same.map(|exit| trace.exit_offset(exit)), [Some(exit); 2]);
+    for label in [never, behind, foreign.0] {
+        assert_eq!(trace.label_offset(label), None);
+    }
+    for exit in [unwanted, foreign.1] {
+        assert_eq!(trace.exit_offset(exit), None);
+    }
+}
+
+#[test]
 fn every_boundary_has_a_nop_and_the_entry_too() {
     let mut builder = TraceBuilder::new();
     builder.push(Add { n: 1 }).unwrap();

@@ -7,7 +7,7 @@ use super::state::{
     Island, MutableWord, Note, NoteKind, Origin, Place, PoolLoad, PoolWord, Pushed, Record,
     UNPLACED, is_placed,
 };
-use crate::op::operand::Target;
+use crate::op::operand::{Exit, Handle, Label, OperandKind, Target};
 use crate::op::template::{MicroOpInfo, MicroOpSet};
 
 /// What is known of a trace's instructions. Offsets are in words from the trace's start.
@@ -77,6 +77,46 @@ impl<'b> Trace<'b> {
     /// The length of the cold section in bytes: cold parts, exits, and islands among them.
     pub fn cold_len(&self) -> usize {
         self.code().len() * 4 - self.hot_len()
+    }
+
+    /// Where a label is, in bytes from the trace's start, whatever it is linked to: a place to enter the trace at, for code
+    /// that has set its registers up as the micro-ops in front of the label do. `None` if it was bound nowhere or behind the
+    /// last micro-op, or if another trace's builder made it.
+    ///
+    /// ```
+    /// # opstitch::uops! {
+    /// #     op Enter { ; mov x19, x0 }
+    /// #     op Count(step: u12) { ; add x19, x19, step }
+    /// # }
+    /// # let mut builder = opstitch::TraceBuilder::new();
+    /// builder.push(Enter)?;
+    /// let top = builder.bind_new()?;
+    /// builder.push(Count { step: 1 })?;
+    /// builder.jump(top)?;
+    /// let trace = builder.finish()?;
+    /// assert_eq!(trace.label_offset(top), Some(3 * 4)); // behind the entry's NOP, `Enter` and its NOP
+    /// # Ok::<(), opstitch::Error>(())
+    /// ```
+    pub fn label_offset(&self, label: Label) -> Option<u32> {
+        self.offset(OperandKind::Label, label.0)
+    }
+
+    /// Where an exit's code is, in bytes from the trace's start, whatever it is linked to; one that can be linked begins
+    /// with its NOP. `None` if nothing leads to it, or if another trace's builder made it.
+    pub fn exit_offset(&self, exit: Exit) -> Option<u32> {
+        self.offset(OperandKind::Exit, exit.0)
+    }
+
+    fn offset(&self, kind: OperandKind, handle: Handle) -> Option<u32> {
+        if !self.builder.handles.has(kind, handle.raw()) {
+            return None;
+        }
+        let place = match kind {
+            OperandKind::Label => Place::label(handle.index()),
+            _ => Place::exit(handle.index()),
+        };
+        let offset = self.builder.places.offset(place);
+        is_placed(offset).then(|| offset * 4)
     }
 
     /// The distinct call targets, in the order in which the code first names them.
