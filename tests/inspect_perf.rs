@@ -155,6 +155,29 @@ fn the_map_of_this_process_is_where_perf_looks() {
     std::fs::remove_file(path).unwrap();
 }
 
+/// A second one would have the same name, and empty the first.
+#[test]
+fn a_directory_has_one_dump_at_a_time() {
+    let directory = Directory::new("two");
+    let create = || JitDump::create(&directory.0, Symbols::new());
+    let first = Arc::new(create().unwrap());
+    // One dump watches two slabs.
+    let slabs = [watched(first.clone()), watched(first.clone())];
+    let traces = slabs.each_ref().map(|slab| install(slab, None));
+    let len = std::fs::metadata(first.path()).unwrap().len();
+    let error = JitDump::create(directory.0.join("."), Symbols::new()).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+    assert!(
+        error
+            .to_string()
+            .contains("let that one watch this slab too"),
+        "{error}"
+    );
+    assert_eq!(std::fs::metadata(first.path()).unwrap().len(), len);
+    drop((traces, slabs, first));
+    drop(create().unwrap());
+}
+
 #[test]
 fn the_dump_has_the_code_and_its_lines() {
     let directory = Directory::new("dump");

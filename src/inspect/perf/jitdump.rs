@@ -44,6 +44,38 @@ pub struct JitDump {
     /// By this mapping perf finds the file among those of the process.
     _marker: Mmap,
     error: FirstError,
+    /// The last field: given back when the file is closed.
+    _claim: Claim,
+}
+
+/// The directories in which a dump is being written. A second one would have the same name, and empty the first.
+static CLAIMED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// The right to write the dump in a directory.
+#[derive(Debug)]
+struct Claim(PathBuf);
+
+impl Claim {
+    fn new(directory: PathBuf) -> io::Result<Claim> {
+        let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+        if claimed.contains(&directory) {
+            let what = format!(
+                "this process is writing a dump in {} already; let that one watch this slab too, or choose another \
+                 directory",
+                directory.display()
+            );
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
+        }
+        claimed.push(directory.clone());
+        Ok(Claim(directory))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+        claimed.retain(|directory| *directory != self.0);
+    }
 }
 
 #[derive(Debug)]
@@ -68,16 +100,17 @@ const CODE_CLOSE: u32 = 3;
 
 impl JitDump {
     /// A dump named `jit-PID.dump` in `directory`, which is made if it is not there, and one listing a trace beside it.
-    /// perf asks for that name; the directory must not be mounted `noexec`. `symbols` names call targets in the
-    /// listings.
+    /// perf asks for that name, so there can be one in a directory at a time; it can watch several slabs. The directory must
+    /// not be mounted `noexec`. `symbols` names call targets in the listings.
     ///
     /// # Errors
-    /// What the system says if the file cannot be made, or not be mapped as executable, by which perf would find it.
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if this process is writing one there; what the system says if the file cannot be made, or not be mapped as executable, by which perf would find it.
     pub fn create(directory: impl AsRef<Path>, symbols: Symbols) -> io::Result<JitDump> {
         let directory = directory.as_ref();
         let listings = Listings::new(directory, symbols)?;
         let process = std::process::id();
         let path = directory.join(format!("jit-{process}.dump"));
+        let claim = Claim::new(directory.canonicalize()?)?;
         let mut options = OpenOptions::new();
         let mut file = options
             .read(true)
@@ -107,6 +140,7 @@ impl JitDump {
             process,
             _marker: marker,
             error: FirstError::default(),
+            _claim: claim,
         })
     }
 
