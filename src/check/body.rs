@@ -146,15 +146,50 @@ impl Body {
             Flow::Next | Flow::Call => vec![next],
             Flow::Leaves if this.word & 0xfe00_0000 != 0xd600_0000 => vec![Way::End(End::Nowhere)],
             Flow::Leaves => {
-                let inside = self.computed().map(|(_, place)| Way::To(place));
-                let inside: Vec<_> = inside.collect();
-                if is_br(this.word) && !inside.is_empty() {
-                    inside
-                } else {
-                    vec![Way::End(End::Leaves)]
+                let leaves = Way::End(End::Leaves);
+                if !is_br(this.word) {
+                    return vec![leaves];
                 }
+                if let Some(place) = self.just_computed(index) {
+                    return vec![Way::To(place)];
+                }
+                let inside = self.computed().map(|(_, place)| Way::To(place));
+                inside.chain([leaves]).collect()
             }
         }
+    }
+
+    /// Where the `br` at `index` leads for sure: an `adr` in front of it has set its register, nothing in between sets it
+    /// again, and nothing leads in between.
+    fn just_computed(&self, index: usize) -> Option<usize> {
+        let register = self.instructions[index].word >> 5 & 31;
+        let before = self.instructions[..index].iter().enumerate().rev();
+        for (at, instruction) in before {
+            if self.is_led_to(at + 1) || instruction.cold != self.instructions[index].cold {
+                return None;
+            }
+            if is_adr(instruction.word) && instruction.word & 31 == register {
+                return match self.place(instruction.cold, instruction.local?)? {
+                    Way::To(place) => Some(place),
+                    Way::End(_) => None,
+                };
+            }
+            let sets = Register::X(register as u8);
+            if !instruction.known || instruction.calls || instruction.writes.contains(sets) {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// Whether something else than what is in front of an instruction leads to it.
+    fn is_led_to(&self, index: usize) -> bool {
+        self.instructions.iter().any(|i| {
+            let inside = i.local.and_then(|to| self.place(i.cold, to));
+            let across = i.reference.filter(|r| r.goal == Goal::OtherPart);
+            let across = across.and_then(|r| self.place(!i.cold, i64::from(r.argument)));
+            [inside, across].contains(&Some(Way::To(index)))
+        })
     }
 
     fn reached(&self) -> Vec<bool> {

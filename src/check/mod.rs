@@ -50,7 +50,13 @@
 //!   changes it.
 //! - v8 to v15 are taken to be kept whole; a call keeps their lower halves.
 //! - Which registers are saved by whom: that a micro-op changes x19 to x28 is its author's affair.
-//! - Two operands may be given the same register.
+//! - Which register an operand is given: not whether it is one that the body has written before, x29 or x30 among them,
+//!   nor whether two operands are given the same.
+//! - Flags are missed behind a call only: who set them is not asked.
+//! - What is on the stack: stores below `sp`, or over the address that `entry` has left at `[sp]`.
+//! - Whether x30 gets back what it was.
+//! - x0, x1 and v0 to v3 behind a call are taken to be its results.
+//! - The names of a block's `registers` mean nothing here: [`Contract::pinned`] says which are pinned.
 
 mod body;
 mod calls;

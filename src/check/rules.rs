@@ -77,12 +77,20 @@ pub(super) fn instructions(body: &Body, findings: &mut Vec<Finding>) {
 }
 
 /// Whether what an instruction writes to x29 may be the address of a frame record: `add x29, sp, #n`, which `mov x29, sp`
-/// is (Arm ARM C4.1, "Add/subtract (immediate)"), or a load from the stack ("Loads and stores").
+/// is (Arm ARM C4.1, "Add/subtract (immediate)"), or a load of 64 bits from the stack ("Loads and stores").
 fn may_set_x29(word: u32) -> bool {
     let is_on_stack = word >> 5 & 31 == 31;
     let is_sum = word & 0xff80_001f == 0x9100_001d;
-    let is_load = word & 0x0a00_0000 == 0x0800_0000;
-    is_on_stack && (is_sum || is_load)
+    is_on_stack && (is_sum || loads_64_bits(word))
+}
+
+/// Whether `word` is `ldp x, x`, with any way to index, or `ldr x` or `ldur x` with an immediate.
+fn loads_64_bits(word: u32) -> bool {
+    let pair = word & 0xfe40_0000 == 0xa840_0000;
+    let scaled = word & 0xffc0_0000 == 0xf940_0000;
+    let unscaled =
+        word & 0xffe0_0000 == 0xf840_0000 && matches!(word >> 10 & 3, 0b00 | 0b01 | 0b11);
+    pair || scaled || unscaled
 }
 
 /// Whether a PC-relative instruction that is no reference leads out of its part.

@@ -118,7 +118,15 @@ fn after(state: State, index: usize, instruction: &Instruction) -> State {
         after.copies = [None; 31];
     }
     let (to, base) = (word & 31, word >> 5 & 31);
-    let moved = match moved_by(word) {
+    // Which registers operands name is not known: in the word it is x0, and never `sp`.
+    let fixed = !instruction
+        .writes
+        .iter()
+        .chain(instruction.reads.iter())
+        .any(is_operand);
+    let is_fixed = |number: u32| fixed || number == 31;
+    let known = |&(register, _): &(u32, _)| is_fixed(register) && is_fixed(base);
+    let moved = match moved_by(word).filter(known) {
         Some((_, amount)) if instruction.has_number && amount.is_some() => None,
         Some((register, amount)) if instruction.known => {
             amount.and_then(|amount| Some((register, value(base)?.checked_add(amount)?)))
@@ -134,11 +142,6 @@ fn after(state: State, index: usize, instruction: &Instruction) -> State {
     // mov x, x
     if word & 0xffe0_ffe0 == 0xaa00_03e0 && to != 31 && word >> 16 & 31 != 31 {
         let from = (word >> 16 & 31) as usize;
-        let fixed = !instruction
-            .writes
-            .iter()
-            .chain(instruction.reads.iter())
-            .any(is_operand);
         after.copies[to as usize] = state.copies[from].filter(|_| fixed);
     }
     after

@@ -15,6 +15,8 @@ mod uops {
 
         op PairWithX29 { ; ldp x9, x29, [x20] }
 
+        op ByteIntoX29 { ; ldrb w29, [sp] ; stxr w29, x0, [sp] ; ldr w29, [sp] }
+
         op FrameRecord {
             ; stp x29, x30, [sp, -32]! ; add x29, sp, 0 ; str x29, [sp, 16] ; ldr x29, [sp, 16] ; mov x29, sp
             ; ldp x29, x30, [sp], 32
@@ -50,6 +52,13 @@ mod uops {
 
         op LandingPadForX16 { ; adr x16, >there ; br x16 ; there: ; hint 34 }
 
+        // A `br` that something else than the `adr` may have set leaves.
+        op LeavesBesideAdr { ; adr x1, >here ; br x17 ; here: ; hint 36 }
+
+        op LeavesBehindLabel { ; adr x9, >there ; again: ; ldr x9, [x9] ; br x9 ; there: ; hint 36 ; b <again }
+
+        op JumpsInBetween { ; cbz x0, >on ; adr x9, >there ; on: ; br x9 ; there: ; hint 36 }
+
         op AddressOnly { ; adr x9, >there ; there: ; nop }
 
         op SystemCall { ; svc #0 }
@@ -62,13 +71,16 @@ mod uops {
     }
 }
 
-const EXPECTED: [(&str, Rule, Option<u32>); 18] = [
+const EXPECTED: [(&str, Rule, Option<u32>); 24] = [
     ("Platform", Rule::PlatformRegister, Some(0)),
     ("Platform", Rule::PlatformRegister, Some(4)),
     ("NoFrameRecord", Rule::FrameRecord, Some(0)),
     ("NoFrameRecord", Rule::FrameRecord, Some(8)),
     ("NoFrameRecord", Rule::FrameRecord, Some(12)),
     ("PairWithX29", Rule::FrameRecord, Some(0)),
+    ("ByteIntoX29", Rule::FrameRecord, Some(0)),
+    ("ByteIntoX29", Rule::FrameRecord, Some(4)),
+    ("ByteIntoX29", Rule::FrameRecord, Some(8)),
     ("ReturnsInTheMiddle", Rule::LeavesEarly, Some(4)),
     ("JumpsInTheColdPart", Rule::LeavesEarly, Some(0)),
     ("Adrp", Rule::PcRelative, Some(0)),
@@ -77,6 +89,9 @@ const EXPECTED: [(&str, Rule, Option<u32>); 18] = [
     ("LoadsOwnWord", Rule::NotChecked, Some(8)),
     ("NoLandingPad", Rule::LandingPad, Some(0)),
     ("WrongLandingPad", Rule::LandingPad, Some(0)),
+    ("LeavesBesideAdr", Rule::LeavesEarly, Some(4)),
+    ("LeavesBehindLabel", Rule::LeavesEarly, Some(8)),
+    ("JumpsInBetween", Rule::LeavesEarly, Some(8)),
     ("SystemCall", Rule::NotChecked, Some(0)),
     ("Undefined", Rule::NotChecked, Some(0)),
     ("NothingLeadsThere", Rule::NotChecked, Some(4)),

@@ -55,6 +55,12 @@ mod uops {
             ; cbnz x9, <again
         }
 
+        op OfAnyRegister(r: reg) { ; mov x0, sp ; sub sp, sp, #32 ; add sp, XSP(r), #0 }
+
+        op IntoAnyRegister(r: reg) { ; sub sp, sp, #32 ; add XSP(r), sp, #32 ; mov sp, x0 }
+
+        op ByAnyRegister(r: reg) { ; mov x0, sp ; sub sp, sp, #32 ; str x1, [XSP(r)], #16 ; sub sp, x0, #16 }
+
         op Unknown(size: u4) { ; sub sp, sp, size * 16 ; add sp, sp, size * 16 }
 
         op Vectors { ; stp d8, d9, [sp, #-16]! ; str q0, [sp, #-16]! ; ldp q0, q1, [sp], #32 }
@@ -69,13 +75,16 @@ mod uops {
     }
 }
 
-const ALWAYS: [(&str, Rule, Option<u32>); 7] = [
+const ALWAYS: [(&str, Rule, Option<u32>); 10] = [
     ("Keeps", Rule::Stack, Some(0)),
     ("ExitKeeps", Rule::Stack, Some(4)),
     ("ColdKeeps", Rule::Stack, Some(0)),
     ("LabelKeeps", Rule::Stack, Some(0)),
     ("Uneven", Rule::Stack, Some(0)),
     ("Meets", Rule::Stack, Some(8)),
+    ("OfAnyRegister", Rule::NotChecked, Some(8)),
+    ("IntoAnyRegister", Rule::NotChecked, Some(8)),
+    ("ByAnyRegister", Rule::NotChecked, Some(12)),
     ("Unknown", Rule::NotChecked, Some(0)),
 ];
 
