@@ -17,6 +17,9 @@ use crate::helpers::Helper;
 use crate::instruction::{CALL, HELPER, Instruction, JMP, LDDW, LOCAL, decode};
 use crate::program::{Data, Program, Relocation};
 
+/// How many bytes of data a program may have. (A `.bss` says how long it is, and brings nothing along.)
+const MAX_DATA: usize = 16 << 20;
+
 type Elf<'e> = ElfFile64<'e, LittleEndian>;
 
 /// Why an object is not loaded.
@@ -291,13 +294,9 @@ impl Linker<'_> {
                 "`{name}` is a map, and there are no maps here"
             )));
         }
-        let bytes = match section.kind() {
-            SectionKind::UninitializedData => vec![0; section.size() as usize],
-            SectionKind::Text => {
-                return Err(no_data(&format!("the address of the function `{name}`")));
-            }
-            _ => section.data().unwrap_or_default().to_vec(),
-        };
+        if section.kind() == SectionKind::Text {
+            return Err(no_data(&format!("the address of the function `{name}`")));
+        }
         if section.relocations().next().is_some() {
             let what = "data that holds addresses is not supported";
             return Err(LoadError::Section {
@@ -308,19 +307,41 @@ impl Linker<'_> {
         let code = &self.program.code;
         let addend = [0, 1].map(|n| code.get(pc + n).map_or(0, |half| half.imm as u32));
         let addend = u64::from(addend[1]) << 32 | u64::from(addend[0]);
-        let programs_data = &mut self.program.data;
-        let data = *self.data.entry(section.index()).or_insert_with(|| {
-            programs_data.push(Data {
-                name: section_name,
-                bytes,
-            });
-            programs_data.len() - 1
-        });
+        let data = match self.data.get(&section.index()) {
+            Some(&known) => known,
+            None => {
+                let bytes = self.bytes(&section, &section_name)?;
+                let name = section_name;
+                self.program.data.push(Data { name, bytes });
+                let number = self.program.data.len() - 1;
+                self.data.insert(section.index(), number);
+                number
+            }
+        };
         let offset = symbol.address().wrapping_add(addend);
         self.program
             .relocations
             .push(Relocation { pc, data, offset });
         Ok(())
+    }
+
+    /// The bytes of a section of data. What an object says of their number may be anything.
+    fn bytes<'d>(
+        &self,
+        section: &impl ObjectSection<'d>,
+        name: &str,
+    ) -> Result<Vec<u8>, LoadError> {
+        let known: usize = self.program.data.iter().map(|data| data.bytes.len()).sum();
+        if section.size() > (MAX_DATA - known) as u64 {
+            return Err(LoadError::Section {
+                section: name.to_owned(),
+                what: "a program has 16 MiB of data at the most, and with this there are more",
+            });
+        }
+        Ok(match section.kind() {
+            SectionKind::UninitializedData => vec![0; section.size() as usize],
+            _ => section.data().unwrap_or_default().to_vec(),
+        })
     }
 
     /// A call of a function, or of a helper by its name.
@@ -336,7 +357,8 @@ impl Linker<'_> {
             symbol.map_err(|_| self.unsupported(number, offset, "a symbol that is not there"))?;
         let imm = self.program.code[pc].imm;
         if let Some(section) = symbol.section_index() {
-            let to = symbol.address() as i64 + (i64::from(imm) + 1) * 8;
+            // One that is nowhere is refused there.
+            let to = (symbol.address() as i64).wrapping_add((i64::from(imm) + 1) * 8);
             return self.call(number, offset, pc, section, to);
         }
         let name = symbol.name().unwrap_or_default();

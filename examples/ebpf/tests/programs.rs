@@ -30,6 +30,30 @@ macro_rules! object {
     };
 }
 
+/// What an object says of itself may be anything.
+#[test]
+fn objects_that_lie_are_refused() {
+    let patched = |object: &[u8], at: usize, value: u64| {
+        let mut bytes = object.to_vec();
+        bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+        ebpf::load::object(&bytes, None, &builtin())
+    };
+    // The length of `.bss`, section 4: `sh_size` in its header.
+    let (_, object) = object!("hash_table");
+    let headers = u64::from_le_bytes(object[40..48].try_into().unwrap()) as usize;
+    let size = headers + 4 * 64 + 32;
+    assert_eq!(object[size..size + 8], 0x4000u64.to_le_bytes());
+    assert!(patched(object, size, 0x4000).is_ok());
+    assert!(patched(object, size, 16 << 20).is_ok());
+    for len in [(16 << 20) + 1, 1 << 40, 1 << 63, u64::MAX] {
+        let error = patched(object, size, len).unwrap_err();
+        assert!(
+            error.to_string().contains("16 MiB of data at the most"),
+            "{error}"
+        );
+    }
+}
+
 fn case((name, object): (&'static str, &'static [u8]), input: Vec<u8>, r0: u64) -> Case {
     let after = input.clone();
     Case {
