@@ -1,4 +1,6 @@
 opstitch::uops! {
+    registers { stack: x20 }
+
     op Expression(a: reg) { ; mov x0, X(a + 1) }
     op Number(a: u5) { ; mov x0, X(a) }
     op VectorInX(a: vreg) { ; mov x0, X(a) }
@@ -8,6 +10,8 @@ opstitch::uops! {
     op Length(n: u2) { ; ld1 {v0.b16 * n}, [x0] }
     op NoRegister { ; ld1 {3}, [x0] }
     op More { ; mov x0, x1 + 1 }
+    op Alias(d: reg) { ; str X(d), [X(stack), #8] }
+    op Named { ; mov x0, X(x20) }
     op MoreBehindAddress { ; ldr x0, [x1] 8 }
 }
 

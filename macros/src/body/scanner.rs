@@ -272,6 +272,14 @@ impl<'a> Scanner<'a> {
         out: &mut Vec<Piece>,
     ) -> syn::Result<()> {
         let expr: Expr = syn::parse2(group.stream())?;
+        if let Some(name) = eval::name(&expr)
+            && self.named_register(name).is_some()
+        {
+            let message = format!(
+                "`{name}` is a register already; write it without `{family}(..)`, in which an operand belongs"
+            );
+            return error(name.span(), message);
+        }
         self.check_names(&expr)?;
         for name in eval::names(&expr) {
             let Some(operand) = self.names.operand(name) else {
