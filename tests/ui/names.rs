@@ -16,6 +16,8 @@ opstitch::uops! {
     op WriteSystem { ; msr fpcr, x0 }
     op Barrier { ; isb foo }
     op ChosenCondition(c: u4, out: exit) { ; b.c =>out }
+    op LabelWithoutArrow { ; cbz x0, done ; done: }
+    op RegisterInNumber { ; ldr x0, [vm, 8 * stack] }
     op Nothing { ; done: ; mov x0, zzzzzz }
 }
 

@@ -1,4 +1,6 @@
 opstitch::uops! {
+    op WithoutSemicolon { ; mov x0, x1 bl =>there }
+    op WithoutComma { ; ldr x9 [x1, 8] }
     op Rust { ; ;let x = 1 ; ret }
     op NoSemicolon { ret }
     op Align { ; .align 8 ; ret }

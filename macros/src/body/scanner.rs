@@ -208,6 +208,9 @@ impl<'a> Scanner<'a> {
             return error(name.span(), message);
         }
         if let Some((width, rest)) = self.register(tokens, out)? {
+            if let (Some(TokenTree::Group(group)), 'x' | 'w') = (rest.first(), width) {
+                return error(group.span(), "a comma is missing in front of this");
+            }
             self.suffix(rest, out)?;
             return Ok(Shape::Register(width));
         }
@@ -690,6 +693,14 @@ impl<'a> Scanner<'a> {
     /// A name that nothing has, with the names that something has.
     fn unknown(&self, name: &Ident) -> syn::Error {
         let text = name.to_string();
+        if self.labels.iter().any(|label| label.name == text) {
+            let message = format!("`{text}` is a local label; write `>{text}` or `<{text}`");
+            return syn::Error::new(name.span(), message);
+        }
+        if self.named_register(name).is_some() {
+            let message = format!("`{text}` is a register, and a number belongs here");
+            return syn::Error::new(name.span(), message);
+        }
         let is_constant = |constant: bool| {
             let operands = self.names.operands.iter();
             operands.filter(move |o| o.is_constant == constant)
@@ -722,7 +733,13 @@ impl<'a> Scanner<'a> {
 
 fn nothing_more(rest: &[TokenTree], place: &str) -> syn::Result<()> {
     match rest.first() {
-        Some(token) => error(token.span(), format!("nothing can stand here, {place}")),
+        Some(token) => {
+            let message = format!(
+                "nothing can stand here, {place}: arguments are set apart by commas, and each instruction begins with a \
+                 semicolon"
+            );
+            error(token.span(), message)
+        }
         None => Ok(()),
     }
 }
