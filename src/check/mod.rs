@@ -3,7 +3,7 @@
 //! Call it in a test, for every set of micro-ops:
 //!
 //! ```
-//! # mod uops {
+//! mod uops {
 //! opstitch::uops! {
 //!     pub enum Op;
 //!
@@ -21,7 +21,8 @@
 //!
 //!     op Leave { ; ret }
 //! }
-//! # }
+//! }
+//!
 //! use opstitch::Reg;
 //! use opstitch::check::{Contract, check};
 //!

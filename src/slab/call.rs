@@ -42,6 +42,10 @@ use super::InstalledTrace;
 ///
 /// # Safety
 /// [`word`](Argument::word) is what AAPCS64 6.8.2 puts into the register.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no argument of a trace",
+    note = "take integers, `bool`, or raw pointers: `*mut T` for `&mut T`"
+)]
 pub unsafe trait Argument: Copy {
     /// The register's contents.
     fn word(self) -> u64;
@@ -140,6 +144,10 @@ pub struct ExitTaken {
 }
 
 /// The signature of an entry: `extern "C" fn` of up to six [`Argument`]s to a [`ReturnValue`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no signature of a trace",
+    note = "write an `extern \"C\" fn` of up to six integers or raw pointers: `extern \"C\" fn(*mut Vm) -> u64`"
+)]
 pub trait EntryFn {}
 
 /// A trace with a signature: safe to hold, unsafe to call.
@@ -194,7 +202,10 @@ macro_rules! entries {
             #[allow(clippy::too_many_arguments)]
             pub unsafe fn call(&self, pin: &super::Pin<'_> $(, $name: $type)*) -> R {
                 type Shim<R> = extern "C" fn(u64, u64, u64, u64, u64, u64, u64, u64) -> R;
-                debug_assert!(std::ptr::eq(&*pin.slab.shared, &*self.trace.slab.shared));
+                debug_assert!(
+                    std::ptr::eq(&*pin.slab.shared, &*self.trace.slab.shared),
+                    "the pin is of another slab than the trace; take it by `trace.slab().pin()`"
+                );
                 pin.synchronize();
                 let mut words = [0; 7];
                 let arguments: &[u64] = &[$($name.word()),*];
