@@ -37,6 +37,18 @@ pub enum Error {
         /// What was asked for: a 32- or 64-bit logical immediate, or an 8-bit floating-point one.
         kind: &'static str,
     },
+    /// A number that is no general-purpose register's: there are x0 to x30.
+    #[error(
+        "{op}: {operand}=x{number} is no register that an operand can name; use x0 to x17 or x19 to x30, or write `xzr` or `sp` in a micro-op of its own"
+    )]
+    NoRegister {
+        /// The micro-op's name.
+        op: &'static str,
+        /// The operand's name.
+        operand: &'static str,
+        /// The number that was given.
+        number: u8,
+    },
     /// Register x18, which belongs to the platform (AAPCS64 6.1.1).
     #[error("{op}: {operand}=x18 belongs to the platform; use x0 to x17 or x19 to x30")]
     PlatformRegister {
@@ -47,7 +59,7 @@ pub enum Error {
     },
     /// A label, exit or literal that another builder made, or this one before `clear`.
     #[error(
-        "{op}: {operand} belongs to another trace; make the {what} with the builder it is used in"
+        "{op}: {operand} belongs to another trace; make the {what} with the builder it is used in, behind its last `clear`"
     )]
     Foreign {
         /// The micro-op's name, or the builder's method.
@@ -78,7 +90,7 @@ pub enum Error {
         label: u32,
     },
     /// An exit without code: one that something leads to, or one whose code was to be written and is empty.
-    #[error("exit {exit} has no code; give it at least one micro-op with `define_exit`")]
+    #[error("exit {exit} has no code; give it at least one micro-op")]
     ExitWithoutCode {
         /// The exit's number in its builder, from 0.
         exit: u32,
@@ -114,6 +126,14 @@ pub enum Error {
     FallsOffEnd {
         /// The trace's last micro-op.
         op: &'static str,
+    },
+    /// A label that something leads to and that is bound behind the last micro-op.
+    #[error(
+        "label {label} is bound behind the last micro-op, where there is no code; push what it leads to, or bind it elsewhere"
+    )]
+    LabelBehindEnd {
+        /// The label's number in its builder, from 0.
+        label: u32,
     },
     /// A trace without micro-ops, or a jump in front of the first.
     #[error("the trace has no micro-op yet; push one first")]
@@ -245,7 +265,12 @@ mod tests {
                 value: "0x5".to_owned(),
                 kind: "64-bit logical immediate",
             },
-            Error::NotEncodable { .. } => Error::PlatformRegister { op, operand },
+            Error::NotEncodable { .. } => Error::NoRegister {
+                op,
+                operand,
+                number: 31,
+            },
+            Error::NoRegister { .. } => Error::PlatformRegister { op, operand },
             Error::PlatformRegister { .. } => Error::Foreign {
                 op: "Guard",
                 operand: "otherwise",
@@ -259,7 +284,8 @@ mod tests {
             Error::ExitDefinedTwice { .. } => Error::ExitFallsOffEnd { exit: 2, op },
             Error::ExitFallsOffEnd { .. } => Error::BehindExitsJump { exit: 2, op },
             Error::BehindExitsJump { .. } => Error::FallsOffEnd { op },
-            Error::FallsOffEnd { .. } => Error::Empty,
+            Error::FallsOffEnd { .. } => Error::LabelBehindEnd { label: 3 },
+            Error::LabelBehindEnd { .. } => Error::Empty,
             Error::Empty => Error::NothingToRedirect { op: "Leave" },
             Error::NothingToRedirect { .. } => Error::JumpBehindLabel { label: 3 },
             Error::JumpBehindLabel { .. } => Error::TraceTooLong {

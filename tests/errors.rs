@@ -164,7 +164,7 @@ fn register_31_and_those_that_do_not_exist_are_refused() {
                 })
             }),
             &format!(
-                "Clear: register={register} is outside 0..=30; give a value in that range, or declare a micro-op whose operand is wider"
+                "Clear: register=x{register} is no register that an operand can name; use x0 to x17 or x19 to x30, or write `xzr` or `sp` in a micro-op of its own"
             ),
         );
     }
@@ -220,21 +220,21 @@ fn a_label_of_another_builder_is_refused_wherever_it_is_used() {
     );
     says(
         error,
-        "Jump: to belongs to another trace; make the label with the builder it is used in",
+        "Jump: to belongs to another trace; make the label with the builder it is used in, behind its last `clear`",
     );
     says(
         refused(|b| {
             b.label();
             b.bind(to)
         }),
-        "bind: label belongs to another trace; make the label with the builder it is used in",
+        "bind: label belongs to another trace; make the label with the builder it is used in, behind its last `clear`",
     );
     says(
         refused(|b| {
             b.label();
             b.jump(to)
         }),
-        "jump: label belongs to another trace; make the label with the builder it is used in",
+        "jump: label belongs to another trace; make the label with the builder it is used in, behind its last `clear`",
     );
     let error = refused(|b| {
         b.label();
@@ -256,21 +256,21 @@ fn exits_and_literals_of_another_builder_are_refused() {
             b.declare_exit();
             b.push(Guard { out })
         }),
-        "Guard: out belongs to another trace; make the exit with the builder it is used in",
+        "Guard: out belongs to another trace; make the exit with the builder it is used in, behind its last `clear`",
     );
     says(
         refused(|b| {
             b.mut_literal(2);
             b.push(Cell { cell })
         }),
-        "Cell: cell belongs to another trace; make the literal with the builder it is used in",
+        "Cell: cell belongs to another trace; make the literal with the builder it is used in, behind its last `clear`",
     );
     says(
         refused(|b| {
             b.declare_exit();
             b.define_exit(out, |code| code.push(Return))
         }),
-        "define_exit: exit belongs to another trace; make the exit with the builder it is used in",
+        "define_exit: exit belongs to another trace; make the exit with the builder it is used in, behind its last `clear`",
     );
 }
 
@@ -357,10 +357,7 @@ fn an_exit_that_is_used_must_have_code() {
     builder.push(Return).unwrap();
     let error = builder.finish().map(drop).unwrap_err();
     assert_eq!(error, Error::ExitWithoutCode { exit: 0 });
-    says(
-        error,
-        "exit 0 has no code; give it at least one micro-op with `define_exit`",
-    );
+    says(error, "exit 0 has no code; give it at least one micro-op");
     let empty = builder.define_exit(out, |_| Ok(()));
     assert_eq!(empty, Err(Error::ExitWithoutCode { exit: 0 }));
     builder.define_exit(out, |code| code.push(Return)).unwrap();
@@ -449,7 +446,11 @@ fn a_label_behind_the_last_micro_op_is_no_place_to_go_to() {
                 for _ in 0..if fail { 2 } else { 0 } {
                     let error = builder.finish().map(drop).unwrap_err();
                     assert!(
-                        matches!(error, Error::FallsOffEnd { .. }),
+                        matches!(
+                            (number, &error),
+                            (0 | 3, Error::LabelBehindEnd { label: 0 })
+                                | (1 | 2, Error::FallsOffEnd { .. })
+                        ),
                         "{number}, {cold}: {error:?}"
                     );
                 }

@@ -77,7 +77,14 @@ impl Op {
         let (op, operand_name) = (self.name(), self.operand_name(index));
         let range = self.set.ranges[usize::from(operand.range)];
         if value.wrapping_sub(range.min) > range.span {
-            return self.out_of_range(index, value);
+            return match (operand.kind, u8::try_from(value)) {
+                (OperandKind::Reg, Ok(number)) => Error::NoRegister {
+                    op,
+                    operand: operand_name,
+                    number,
+                },
+                _ => self.out_of_range(index, value),
+            };
         }
         match operand.kind {
             OperandKind::Reg => Error::PlatformRegister {

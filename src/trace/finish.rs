@@ -39,7 +39,7 @@ impl TraceBuilder {
     /// a second call returns the same trace.
     ///
     /// # Errors
-    /// [`Error::Empty`], [`Error::FallsOffEnd`], [`Error::LabelNeverBound`],
+    /// [`Error::Empty`], [`Error::FallsOffEnd`], [`Error::LabelNeverBound`], [`Error::LabelBehindEnd`],
     /// [`Error::ExitWithoutCode`], or what is out of reach: [`Error::TraceTooLong`],
     /// [`Error::OpTooLong`], [`Error::LiteralOutOfReach`]. The trace is then as it was before, and
     /// can be mended and finished again.
@@ -376,10 +376,9 @@ impl TraceBuilder {
     fn never_placed(&self, place: Place) -> Error {
         match place.kind() {
             // Labels that are bound behind the last micro-op have no place; using one is an error.
-            PlaceKind::Label if self.places.offset(place) == OFF_END => {
-                let op = self.last_op().map_or("?", Op::name);
-                Error::FallsOffEnd { op }
-            }
+            PlaceKind::Label if self.places.offset(place) == OFF_END => Error::LabelBehindEnd {
+                label: place.index() as u32,
+            },
             PlaceKind::Label => Error::LabelNeverBound {
                 label: place.index() as u32,
             },

@@ -61,7 +61,8 @@ impl Trouble {
                 None => continue,
             };
             let expected = match kind {
-                0..=5 => matches!(error, Error::OperandOutOfRange { .. }),
+                0..=4 => matches!(error, Error::OperandOutOfRange { .. }),
+                5 => matches!(error, Error::NoRegister { .. }),
                 6 => matches!(error, Error::PlatformRegister { .. }),
                 7..=14 => matches!(error, Error::Foreign { .. }),
                 15 => matches!(error, Error::LabelBoundTwice { .. }),
