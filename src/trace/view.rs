@@ -4,8 +4,8 @@ use super::TraceBuilder;
 #[cfg(feature = "inspect")]
 use super::state::PlaceKind;
 use super::state::{
-    Island, MutableWord, Note, NoteKind, Origin, Place, PoolLoad, PoolWord, Pushed, Record,
-    UNPLACED, is_placed,
+    Island, Mutable, MutableWord, Note, NoteKind, Origin, Place, PoolLoad, PoolWord, Pushed,
+    Record, UNPLACED, is_placed,
 };
 use crate::op::operand::{Exit, Handle, Label, OperandKind, Target};
 use crate::op::template::{MicroOpInfo, MicroOpSet};
@@ -167,17 +167,15 @@ impl<'b> Trace<'b> {
     /// Where the changeable literals are, if the pool's own words start at word `pool`.
     pub(crate) fn mutable_words(&self, pool: u32) -> Vec<Option<MutableWord>> {
         let mutables = &self.builder.mutables;
-        let word = |index: u32, at: u32| MutableWord {
+        let word = |it: &Mutable, at: u32| MutableWord {
             at: at * 4,
-            loads: mutables[index as usize].loads,
+            loads: it.loads,
         };
-        let mut words: Vec<_> = (0..)
-            .zip(mutables)
-            .map(|(index, it)| (it.island != UNPLACED).then(|| word(index, it.island)))
-            .collect();
+        let in_island = |it: &Mutable| (it.island != UNPLACED).then(|| word(it, it.island));
+        let mut words: Vec<_> = mutables.iter().map(in_island).collect();
         for (number, pool_word) in (0..).zip(self.pool()) {
             if let Some(index) = pool_word.mutable {
-                words[index as usize] = Some(word(index, pool + 2 * number));
+                words[index as usize] = Some(word(&mutables[index as usize], pool + 2 * number));
             }
         }
         words
