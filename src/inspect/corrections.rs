@@ -67,11 +67,7 @@ pub(super) fn correct(word: u32, mnemonic: String, operands: &mut Vec<String>) -
         replace(operands, 0, format!("{width}{to}"));
     } else if word & 0xffef_fc00 == 0x4e08_1c00 {
         // ins of a general register into a 64-bit element: the width.
-        let register = match from {
-            31 => "xzr".to_owned(),
-            from => format!("x{from}"),
-        };
-        replace(operands, 1, register);
+        replace(operands, 1, general("x", from));
     } else if word & 0x9fc0_f400 == 0x0f80_e000 {
         // sdot and udot by an element: registers from v16 on.
         let index = (word >> 11 & 1) << 1 | word >> 21 & 1;
@@ -126,14 +122,11 @@ pub(super) fn correct(word: u32, mnemonic: String, operands: &mut Vec<String>) -
             (0, 0b010) => ("w", "uxtw"),
             _ => return mnemonic,
         };
-        let name = |register: u32| match register {
-            31 => format!("{width}zr"),
-            register => format!("{width}{register}"),
-        };
         let extension = match word >> 10 & 0b111 {
             0 => extension.to_owned(),
             by => format!("{extension} #{by}"),
         };
+        let name = |register| general(width, register);
         *operands = vec![name(to), name(from), name(word >> 16 & 0x1f), extension];
     }
     mnemonic
@@ -150,6 +143,14 @@ fn list(word: u32, registers: u32) -> String {
     let arrangement = arrangement(word >> 10, word);
     let names = (0..registers).map(|next| format!("v{}.{arrangement}", (word + next) & 0x1f));
     format!("{{ {} }}", names.collect::<Vec<_>>().join(", "))
+}
+
+/// A general register that is no base: number 31 is zero.
+fn general(width: &str, register: u32) -> String {
+    match register {
+        31 => format!("{width}zr"),
+        register => format!("{width}{register}"),
+    }
 }
 
 fn base(register: u32) -> String {

@@ -108,14 +108,12 @@ impl<'b> Trace<'b> {
     }
 
     fn offset(&self, kind: OperandKind, handle: Handle) -> Option<u32> {
-        if !self.builder.handles.has(kind, handle.raw()) {
+        let (handles, places) = (&self.builder.handles, &self.builder.places);
+        if !handles.has(kind, handle.raw()) {
             return None;
         }
-        let place = match kind {
-            OperandKind::Label => Place::label(handle.index()),
-            _ => Place::exit(handle.index()),
-        };
-        let offset = self.builder.places.offset(place);
+        // Less what all begin with, a handle is the number of its place.
+        let offset = places.get(handles.count(handle.raw()))?;
         is_placed(offset).then(|| offset * 4)
     }
 

@@ -481,10 +481,7 @@ impl<'a> Scanner<'a> {
     /// What stands behind `=>`.
     fn reference(&mut self, name: &Ident) -> syn::Result<u16> {
         let Some(operand) = self.names.operand(name) else {
-            if self.labels.iter().any(|label| *name == label.name) {
-                let message = format!("`{name}` is a local label; write `>{name}` or `<{name}`");
-                return error(name.span(), message);
-            }
+            self.check_label(name)?;
             if self.named_register(name).is_some() || self.is_number(&name.to_string()) {
                 let message = format!("`{name}` is no place; declare an operand and name that");
                 return error(name.span(), message);
@@ -690,12 +687,20 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    /// Refuses a local label where it stands without its arrow, or behind another.
+    fn check_label(&self, name: &Ident) -> syn::Result<()> {
+        if self.labels.iter().any(|label| *name == label.name) {
+            let message = format!("`{name}` is a local label; write `>{name}` or `<{name}`");
+            return error(name.span(), message);
+        }
+        Ok(())
+    }
+
     /// A name that nothing has, with the names that something has.
     fn unknown(&self, name: &Ident) -> syn::Error {
         let text = name.to_string();
-        if self.labels.iter().any(|label| label.name == text) {
-            let message = format!("`{text}` is a local label; write `>{text}` or `<{text}`");
-            return syn::Error::new(name.span(), message);
+        if let Err(error) = self.check_label(name) {
+            return error;
         }
         if self.named_register(name).is_some() {
             let message = format!("`{text}` is a register, and a number belongs here");
