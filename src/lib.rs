@@ -32,6 +32,8 @@ mod testing;
 mod trace;
 
 pub use error::Error;
+#[cfg(target_endian = "little")]
+pub use link::PlacedTrace;
 pub use link::{Link, LinkedTrace, OpAt, Part, Statistics};
 pub use op::MicroOp;
 pub use op::operand::{Exit, Label, MutLiteral, OperandKind, Reg, Target, VReg};

@@ -906,6 +906,65 @@ fn one_trace_is_linked_to_many_addresses() {
 // The pool.
 
 #[test]
+fn a_trace_is_linked_where_it_is_as_often_as_one_likes() {
+    const FUNCTION: u64 = 0x40_0000_0000;
+    let (near, far) = (FUNCTION + 0x1000, FUNCTION + 0x8000_0000);
+    let mut builder = TraceBuilder::new();
+    for length in [1u64, 30, 2] {
+        builder.clear();
+        let out = builder.exit([Leave { id: 7 }]).unwrap();
+        let cell = builder.mut_literal(0x1234_5678_9abc_def0);
+        builder.push(Cell { cell }).unwrap();
+        for n in 0..length {
+            let function = Target::new(FUNCTION + n % 3 * 8).unwrap();
+            builder.push(Call { function }).unwrap();
+            builder.push(Guard { out }).unwrap();
+            let value = FUNCTION + 0xabcd;
+            builder
+                .push(LoadTo {
+                    register: Reg(3),
+                    value,
+                })
+                .unwrap();
+        }
+        builder.push(Return).unwrap();
+        // Not finished before the first.
+        for address in [far, near, near + 8, far, near] {
+            let placed = builder.finish_at(address).unwrap();
+            assert_eq!(placed.address(), address);
+            let bytes = placed.bytes().to_vec();
+            let (statistics, trace) = (placed.statistics(), placed.trace());
+            assert_eq!(statistics.far_calls > 0, address == far);
+            let linked = trace.link(address).unwrap();
+            assert_eq!(
+                (linked.bytes(), linked.statistics()),
+                (&bytes[..], statistics)
+            );
+            assert_eq!(placed.to_linked().bytes(), bytes);
+            assert!(placed.to_linked().mut_literal_offset(cell).is_some());
+            assert_eq!(trace.exit_offset(out), Some(trace.hot_len() as u32));
+        }
+        // What cannot be done changes nothing.
+        let error = builder.finish_at(near + 4).map(drop).unwrap_err();
+        assert!(matches!(error, Error::InvalidAddress { .. }), "{error}");
+        assert_eq!(builder.push(Return), Err(Error::Finished));
+        let linked = builder.finish().unwrap().link(near).unwrap();
+        assert_eq!(builder.finish_at(near).unwrap().bytes(), linked.bytes());
+    }
+}
+
+#[test]
+fn a_trace_that_is_not_complete_is_not_linked_where_it_is() {
+    let mut builder = TraceBuilder::new();
+    assert_eq!(builder.finish_at(0).map(drop), Err(Error::Empty));
+    builder.push(Add { n: 1 }).unwrap();
+    let error = builder.finish_at(0).map(drop);
+    assert_eq!(error, Err(Error::FallsOffEnd { op: "Add" }));
+    builder.push(Return).unwrap();
+    assert_eq!(builder.finish_at(0).unwrap().bytes().len(), 4 * 4);
+}
+
+#[test]
 fn constants_are_in_the_pool_once_and_changeable_literals_on_their_own() {
     let (one, two) = (0x1111_2222_3333_4444, 0x5555_6666_7777_8888);
     let mut builder = elide();

@@ -203,6 +203,20 @@ fn linking_into_given_memory_allocates_a_handful_of_times_whatever_the_length() 
 }
 
 #[test]
+fn linking_where_it_is_a_trace_that_is_no_longer_than_the_one_before_allocates_once() {
+    let mut builder = TraceBuilder::new();
+    for _ in 0..3 {
+        builder.clear();
+        build(&mut builder, 100);
+        builder.finish().unwrap();
+        let (len, count) = allocations(|| builder.finish_at(ADDRESS).unwrap().bytes().len());
+        assert!(len > 100 && count <= 2, "{count} allocations");
+    }
+    let ((), count) = allocations(|| drop(builder.finish_at(ADDRESS).unwrap()));
+    assert_eq!(count, 1, "for the ways to the targets");
+}
+
+#[test]
 fn linking_a_trace_without_calls_into_given_memory_allocates_nothing() {
     let mut builder = TraceBuilder::new();
     let out = builder.exit([Leave { id: 1 }]).unwrap();
@@ -227,8 +241,8 @@ fn assert_lean(name: &str, build: impl FnOnce(&mut TraceBuilder) -> (usize, usiz
     let ((len, noted), most) = peak(|| {
         let mut builder = TraceBuilder::with_options(Options::new().annotate(false));
         let (ops, references) = build(&mut builder);
-        let trace = builder.finish().unwrap();
-        (trace.linked_len(ADDRESS).unwrap(), ops + references)
+        let placed = builder.finish_at(ADDRESS).unwrap();
+        (placed.bytes().len(), ops + references)
     });
     let allowed = len + 16 * noted;
     println!("{name}: {most} bytes of {allowed}, {len} of them final");

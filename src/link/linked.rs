@@ -54,7 +54,10 @@ impl Map {
                 plan.end * 4,
             ],
             statistics: plan.statistics(trace),
-            far: plan.far_targets(trace).collect(),
+            far: plan
+                .own_trampolines(trace)
+                .map(|(target, ..)| target)
+                .collect(),
             mutables: trace.mutable_words(pool),
             tag: trace.tag(),
             link_sites: trace.link_sites().collect(),

@@ -17,7 +17,8 @@
 //! ```
 //!
 //! and one pass each over the code, the calls and the pool's loads writes the bytes. No system call,
-//! no memory but the destination's: whoever has executable memory can link into it directly.
+//! no memory but the destination's: whoever has executable memory can link into it directly. Where the destination is the
+//! trace's own memory ([`finish_at`](crate::TraceBuilder::finish_at)) the code is there, and the rest is the same.
 //!
 //! # Invariants
 //!
@@ -26,20 +27,26 @@
 //! 2. No word is in the literals twice, a far target's address and an equal constant included. Words that
 //!    may change are the exception: a retargetable target's and a changeable literal's are their own.
 //! 3. All that can fail is found by the plan, before the first byte is written.
-//! 4. `finish` has left room for a trampoline for every target, so every load reaches the pool wherever
+//! 4. The code of a trace but its calls and pool loads is final, and their displacements are replaced whatever they are: so
+//!    a trace can be linked where it is, and then again, anywhere.
+//! 5. `finish` has left room for a trampoline for every target, so every load reaches the pool wherever
 //!    the trace is linked to.
 
 mod linked;
+#[cfg(target_endian = "little")]
+mod placed;
 mod stats;
 
 use std::sync::Arc;
 
 pub(crate) use linked::Map;
 pub use linked::{LinkedTrace, OpAt, Part};
+#[cfg(target_endian = "little")]
+pub use placed::PlacedTrace;
 pub use stats::Statistics;
 
 use crate::asm::branch::Field;
-use crate::asm::{UDF, WORD, trampoline};
+use crate::asm::{CodeWord, UDF, WORD, trampoline};
 use crate::error::Error;
 use crate::op::operand::Target;
 use crate::trace::Trace;
@@ -178,15 +185,6 @@ impl Plan {
         }
     }
 
-    /// Where each of the trace's own trampolines is, and the word that it loads.
-    fn own_trampolines(&self) -> impl Iterator<Item = (u32, u32)> {
-        // No look at the ways where there are none, as most often in a slab.
-        let own = self.ways.iter().filter_map(Way::own);
-        let own = own.take(self.own as usize);
-        let places = (self.trampolines..).step_by(2);
-        places.zip(own.map(|literal| self.word(literal)))
-    }
-
     /// Where a word is. The pool's own come behind those that targets bring.
     fn word(&self, literal: Literal) -> u32 {
         let number = match literal {
@@ -232,8 +230,8 @@ impl Plan {
             return Ok(());
         }
         let loads = self
-            .own_trampolines()
-            .map(|(at, word)| u64::from(word - at) * u64::from(WORD));
+            .own_trampolines(trace)
+            .map(|(_, at, word)| u64::from(self.word(word) - at) * u64::from(WORD));
         match loads.max() {
             Some(distance) if distance >= reach => Err(Error::TraceTooLong {
                 distance,
@@ -251,61 +249,72 @@ impl Plan {
 
     /// Writes the trace. `to` is as long as the plan says.
     fn write(&self, trace: &Trace<'_>, to: &mut [u8]) {
+        let (to, _) = to.as_chunks_mut();
         let code = trace.code();
-        let (code_bytes, rest) = to.split_at_mut(code.len() * 4);
-        let (to_code, _) = code_bytes.as_chunks_mut::<4>();
         let mut calls = trace.calls().iter().peekable();
         // The calls of a block are written while it is in the cache. They are in the order of the code.
         for (start, from) in (0..).step_by(BLOCK).zip(code.chunks(BLOCK)) {
             let end = start + from.len();
-            for (bytes, word) in to_code[start..end].iter_mut().zip(from) {
-                *bytes = word.to_le_bytes();
+            for (to, &word) in to[start..end].iter_mut().zip(from) {
+                *to = CodeWord::of(word);
             }
             while let Some(call) = calls.next_if(|call| (call.at as usize) < end) {
-                let (at, words) = (call.at as usize, self.displacement(call));
+                let at = call.at as usize;
                 // Not changed where it has just been written: that may have gone past the cache.
-                let mut word = code[at];
-                Field::Imm26.displace(&mut word, words);
-                to_code[at] = word.to_le_bytes();
+                to[at] = CodeWord::of(self.linked(code[at], call));
             }
         }
+        self.write_rest(trace, to);
+    }
+
+    /// Writes the trace over its own code, which `to` begins with; it is as long as the plan says.
+    #[cfg(target_endian = "little")]
+    fn write_over(&self, trace: &Trace<'_>, to: &mut [u32]) {
+        for call in trace.calls() {
+            if let Some(word) = to.get_mut(call.at as usize) {
+                *word = self.linked(*word, call);
+            }
+        }
+        self.write_rest(trace, to);
+    }
+
+    /// A call's instruction. What it leads to so far makes no difference: the trace may have been linked where it is.
+    #[inline(always)]
+    fn linked(&self, word: u32, call: &Note) -> u32 {
+        Field::Imm26.with_displacement(word, self.displacement(call))
+    }
+
+    /// Writes the loads from the pool, and all that comes behind the code, which is there already.
+    #[inline(always)]
+    fn write_rest(&self, trace: &Trace<'_>, to: &mut [impl CodeWord]) {
         let pool = self.literals + 2 * self.added;
         for load in trace.pool_loads() {
-            let bytes = &mut to_code[load.at as usize];
+            let word = &mut to[load.at as usize];
             let words = i64::from(pool + 2 * load.word) - i64::from(load.at);
-            let linked = Field::Imm19.with_displacement(u32::from_le_bytes(*bytes), words);
-            *bytes = linked.to_le_bytes();
+            *word = CodeWord::of(Field::Imm19.with_displacement(word.word(), words));
         }
-        // Two instructions, two words of a literal: eight bytes each.
-        let behind = (self.literals - self.trampolines) as usize * 4;
-        let (trampolines, literals) = rest.split_at_mut(behind);
-        let (trampolines, padding) = trampolines.as_chunks_mut();
-        for (bytes, (at, word)) in trampolines.iter_mut().zip(self.own_trampolines()) {
-            *bytes = trampoline(word - at);
+        // Padding, unless it is overwritten by what comes next.
+        if let Some(last) = to[self.trampolines as usize..self.literals as usize].last_mut() {
+            *last = CodeWord::of(UDF);
         }
-        for bytes in padding.as_chunks_mut().0 {
-            *bytes = UDF.to_le_bytes();
+        for (target, at, literal) in self.own_trampolines(trace) {
+            let word = self.word(literal);
+            write_pair(to, at, trampoline(word - at));
+            if let Literal::Added(_) = literal {
+                write_pair(to, word, target.address());
+            }
         }
-        let literals = literals.as_chunks_mut().0.iter_mut();
-        for (bytes, value) in literals.zip(self.literal_values(trace)) {
-            *bytes = value.to_le_bytes();
+        for (at, word) in (pool..).step_by(2).zip(trace.pool()) {
+            write_pair(to, at, word.value);
         }
     }
 
-    /// The targets that have one of the trace's own trampolines.
-    fn far_targets(&self, trace: &Trace<'_>) -> impl Iterator<Item = Target> {
+    /// The trace's own trampolines: for which target, where, and the word that each loads.
+    fn own_trampolines(&self, trace: &Trace<'_>) -> impl Iterator<Item = (Target, u32, Literal)> {
         let ways = trace.targets().zip(&self.ways);
-        let own = ways.filter_map(|(target, way)| way.own().map(|_| target));
+        let own = ways.filter_map(|(target, way)| Some((target, way.words as u32, way.own()?)));
+        // No look at the ways where there are none, as most often in a slab.
         own.take(self.own as usize)
-    }
-
-    /// The words behind the trampolines: first those that targets bring, then the pool's own.
-    fn literal_values(&self, trace: &Trace<'_>) -> impl Iterator<Item = u64> {
-        let added = trace.targets().zip(&self.ways);
-        let added = added.filter(|(_, way)| matches!(way.own(), Some(Literal::Added(_))));
-        let added = added.map(|(target, _)| target.address());
-        let own = trace.pool().iter().map(|word| word.value);
-        added.take(self.added as usize).chain(own)
     }
 }
 
@@ -314,6 +323,15 @@ fn distance(from: u64, to: Target) -> Option<i64> {
     let distance = to.address().wrapping_sub(from) as i64;
     let is_behind = to.address() >= from;
     (is_behind == (distance >= 0)).then_some(distance)
+}
+
+/// Writes two words, if they are there.
+#[inline(always)]
+fn write_pair<W: CodeWord>(to: &mut [W], at: u32, words: u64) {
+    let behind = to.get_mut(at as usize..);
+    if let Some(pair) = behind.and_then(<[W]>::first_chunk_mut) {
+        *pair = W::pair(words);
+    }
 }
 
 /// Whether a branch at any of `words` words reaches what lies `distance` bytes behind the first.
@@ -361,6 +379,11 @@ impl Link<'_> {
     /// What the linked trace consists of.
     pub fn statistics(&self) -> Statistics {
         self.plan.statistics(&self.trace)
+    }
+
+    /// With all that is known of the instructions among `bytes`, which are those of the linked trace.
+    fn to_linked(&self, bytes: Vec<u8>) -> LinkedTrace {
+        LinkedTrace::new(self.plan.address, bytes, Arc::new(self.map()))
     }
 
     /// What lies where in the linked trace.
@@ -459,6 +482,6 @@ impl<'b> Trace<'b> {
         let link = self.prepare_link(address)?;
         let mut bytes = vec![0; link.len()];
         link.write(&mut bytes);
-        Ok(LinkedTrace::new(address, bytes, Arc::new(link.map())))
+        Ok(link.to_linked(bytes))
     }
 }

@@ -168,7 +168,7 @@ impl Trampolines {
 /// The bytes of a trampoline that leads to `address`.
 fn bytes(address: u64) -> [u8; LEN] {
     let mut bytes = [0; LEN];
-    bytes[..WORD_AT].copy_from_slice(&trampoline(WORD_AT as u32 / WORD));
+    bytes[..WORD_AT].copy_from_slice(&trampoline(WORD_AT as u32 / WORD).to_le_bytes());
     bytes[WORD_AT..].copy_from_slice(&address.to_le_bytes());
     bytes
 }

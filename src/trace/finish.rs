@@ -7,6 +7,7 @@ use super::state::{
     ColdItem, ExitForm, ExitState, HERE, Literal, Note, NoteKind, OFF_END, Open, Origin, Place,
     PlaceKind, PoolLoad, PoolWord, Pushed, Record, UNPLACED, UNWANTED, is_placed,
 };
+use super::tape::Tape;
 use super::{Due, Trace, TraceBuilder};
 use crate::asm::WORD;
 use crate::asm::branch::Field;
@@ -58,9 +59,23 @@ impl TraceBuilder {
             self.binds = behind;
             laid_out?;
             self.finished = true;
+            self.code_len = self.code.len() as u32;
             self.gap = BLOCKED;
         }
         Ok(Trace::new(self))
+    }
+
+    /// Lets `write` have the code of a finished trace, as many words of it as are asked for: behind those that there are
+    /// come whatever they were before. Meanwhile the trace has none.
+    #[cfg(target_endian = "little")]
+    pub(crate) fn with_code(&mut self, words: u32, write: impl FnOnce(Trace<'_>, &mut [u32])) {
+        let (words, len) = (words as usize, self.code_len as usize);
+        let mut code = std::mem::replace(&mut self.code, Tape::new());
+        code.truncate(len);
+        code.reserve(words.saturating_sub(len));
+        code.move_to(words);
+        write(Trace::new(self), &mut code);
+        self.code = code;
     }
 
     /// The trace must end by going somewhere.

@@ -171,6 +171,7 @@ pub struct TraceBuilder {
 
     // What `finish` adds.
     hot_len: u32,
+    code_len: u32,
     targets: Interner,
     pool: Vec<PoolWord>,
     pool_loads: Vec<PoolLoad>,
@@ -265,6 +266,7 @@ impl TraceBuilder {
             points: Vec::new(),
             next_point: None,
             hot_len: 0,
+            code_len: 0,
             targets: Interner::new(seed.rotate_left(17)),
             pool: Vec::new(),
             pool_loads: Vec::new(),

@@ -60,7 +60,7 @@ pub struct Trace<'b> {
 }
 
 impl<'b> Trace<'b> {
-    pub(super) fn new(builder: &'b TraceBuilder) -> Trace<'b> {
+    pub(crate) fn new(builder: &'b TraceBuilder) -> Trace<'b> {
         Trace { builder }
     }
 
@@ -126,6 +126,12 @@ impl<'b> Trace<'b> {
 
     /// Hot and cold words, with every displacement inside them written.
     pub(crate) fn code(&self) -> &'b [u32] {
+        &self.builder.code[..self.builder.code_len as usize]
+    }
+
+    /// The same, and what linking it where it is has added.
+    #[cfg(target_endian = "little")]
+    pub(crate) fn words(&self) -> &'b [u32] {
         &self.builder.code
     }
 

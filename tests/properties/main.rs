@@ -22,7 +22,7 @@ mod structure;
 
 use std::cell::{Cell, RefCell};
 
-use opstitch::{Error, Statistics, TraceBuilder};
+use opstitch::{Error, LinkedTrace, Statistics, TraceBuilder};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
@@ -140,12 +140,17 @@ fn every_reference_leads_where_it_should() {
 /// fail; or what is wrong.
 fn bytes(program: &Program, builder: &mut TraceBuilder, trouble: Option<u64>) -> Outcome {
     let mut program = program.clone();
+    let placed_first = trouble.is_some();
     let mut trouble = Trouble::new(trouble);
     build::stitch(&mut program, builder, &mut |builder, handles, items| {
         trouble.make(builder, handles, items);
     });
-    let trace = builder.finish()?;
     let address = program.settings.address;
+    if placed_first {
+        // Linked where it is, it is the same trace afterwards.
+        builder.finish_at(address)?;
+    }
+    let trace = builder.finish()?;
     let linked = trace.link(address)?;
     let mut bytes = vec![0; trace.linked_len(address)?];
     let statistics = trace.link_into(address, &mut bytes)?;
@@ -155,7 +160,24 @@ fn bytes(program: &Program, builder: &mut TraceBuilder, trouble: Option<u64>) ->
     );
     // Once more is the same.
     assert_eq!(builder.finish()?.link(address)?.bytes(), bytes);
+    assert_placed(builder, address, &linked);
+    // From elsewhere other targets are in reach.
+    let elsewhere = address ^ 1 << 33;
+    match builder.finish()?.link(elsewhere) {
+        Ok(linked) => assert_placed(builder, elsewhere, &linked),
+        Err(error) => assert_eq!(builder.finish_at(elsewhere).map(drop), Err(error)),
+    }
+    assert_placed(builder, address, &linked);
     Ok((bytes, statistics))
+}
+
+/// Links a trace where it is, and asserts that that makes no difference.
+fn assert_placed(builder: &mut TraceBuilder, address: u64, linked: &LinkedTrace) {
+    let placed = builder.finish_at(address).expect("it can be linked");
+    assert_eq!(placed.bytes(), linked.bytes());
+    assert_eq!(placed.statistics(), linked.statistics());
+    let trace = placed.trace();
+    assert_eq!(trace.link(address).unwrap().bytes(), linked.bytes());
 }
 
 type Outcome = Result<(Vec<u8>, Statistics), Error>;

@@ -49,7 +49,7 @@ fn main() {
         .unwrap();
     let mut random = fastrand::Rng::with_seed(7);
     let script = Script::new::<Typical>(Order::Shuffled, 500, false, &mut random);
-    let mut stitch = Stitch::<Typical>::with_destination(script.steps.len() * rounds * 8 * 4);
+    let mut stitch = Stitch::<Typical>::default();
     stitch.prepare_long(&script);
     let before = NOW.load(Relaxed);
     PEAK.store(before, Relaxed);

@@ -58,7 +58,7 @@ impl<M: Mix> Peer for PerTraceCommit<M> {
         self.assembler.offset().0 - start
     }
 
-    fn bytes(&self) -> Option<&[u8]> {
+    fn bytes(&mut self) -> Option<&[u8]> {
         None
     }
 }

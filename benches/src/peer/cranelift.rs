@@ -64,7 +64,7 @@ impl<M: Mix> Peer for Cranelift<M> {
         code.code_buffer().len()
     }
 
-    fn bytes(&self) -> Option<&[u8]> {
+    fn bytes(&mut self) -> Option<&[u8]> {
         None
     }
 }

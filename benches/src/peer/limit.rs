@@ -179,7 +179,7 @@ impl<M: Mix, I: Input<M>, const WORDS: usize, const HOLES: usize, const REFERENC
         self.len
     }
 
-    fn bytes(&self) -> Option<&[u8]> {
+    fn bytes(&mut self) -> Option<&[u8]> {
         // SAFETY: so many bytes have been written.
         Some(unsafe { std::slice::from_raw_parts(self.to.as_ptr().cast(), self.len) })
     }

@@ -15,7 +15,7 @@ pub use assembler::PerTraceCommit;
 pub use cranelift::Cranelift;
 pub use limit::Limit;
 pub use limit::input::{Ops, Records};
-pub use stitch::{OneByOne, Stitch};
+pub use stitch::{LinkedElsewhere, OneByOne, Stitch};
 pub use vec_assembler::VecLabels;
 
 use crate::mix::{ebpf::Ebpf, straight::Straight, typical::Typical};
@@ -53,7 +53,7 @@ pub trait Peer {
     fn build(&mut self, script: &Script) -> usize;
 
     /// The bytes built last, where they are comparable.
-    fn bytes(&self) -> Option<&[u8]>;
+    fn bytes(&mut self) -> Option<&[u8]>;
 
     /// All of it: the bytes of a script, where they are comparable.
     fn whole(&mut self, script: &Script) -> Option<&[u8]> {

@@ -7,25 +7,16 @@ use crate::memory;
 use crate::mix::{Handles, Mix};
 use crate::script::{Script, TARGETS_OF_A_KIND};
 
-/// opstitch, its builder and the destination used again for every trace.
+/// opstitch, its builder used again for every trace. The final bytes are where they were built.
 #[derive(Debug)]
 pub struct Stitch<M: Mix> {
     builder: TraceBuilder,
     handles: Handles,
     ops: Vec<M::Op>,
-    to: Vec<u8>,
-    len: usize,
 }
 
 impl<M: Mix> Default for Stitch<M> {
     fn default() -> Self {
-        Stitch::with_destination(0)
-    }
-}
-
-impl<M: Mix> Stitch<M> {
-    /// With a destination of so many bytes. It grows where that is not enough.
-    pub fn with_destination(bytes: usize) -> Self {
         let functions = (0..TARGETS_OF_A_KIND).map(memory::function);
         Stitch {
             builder: TraceBuilder::with_options(Options::new().annotate(false)),
@@ -34,11 +25,11 @@ impl<M: Mix> Stitch<M> {
                 ..Handles::default()
             },
             ops: Vec::new(),
-            to: vec![0; bytes],
-            len: 0,
         }
     }
+}
 
+impl<M: Mix> Stitch<M> {
     /// Declares what the micro-ops of a long trace refer to, and prepares one round of them.
     pub fn prepare_long(&mut self, script: &Script) {
         self.declare(script);
@@ -58,13 +49,13 @@ impl<M: Mix> Stitch<M> {
             self.builder.push_all(ops).unwrap();
         }
         self.builder.push(*end).unwrap();
-        self.link();
-        (self.builder.len(), self.len)
+        let len = self.link();
+        (self.builder.len(), len)
     }
 
-    /// Builds a trace. `push` gets the micro-ops from one label to the next.
+    /// Pushes a trace. `push` gets the micro-ops from one label to the next.
     #[inline(always)]
-    fn build_by(&mut self, script: &Script, push: impl Fn(&mut TraceBuilder, &[M::Op])) -> usize {
+    fn push_by(&mut self, script: &Script, push: impl Fn(&mut TraceBuilder, &[M::Op])) {
         let mut from = 0;
         for (&label, &at) in self.handles.labels.iter().zip(&script.labels) {
             push(&mut self.builder, &self.ops[from..at]);
@@ -72,18 +63,14 @@ impl<M: Mix> Stitch<M> {
             from = at;
         }
         push(&mut self.builder, &self.ops[from..]);
-        self.link();
-        self.len
     }
 
-    fn link(&mut self) {
-        let trace = self.builder.finish().unwrap();
-        let link = trace.prepare_link(memory::TRACE).unwrap();
-        self.len = link.len();
-        if self.to.len() < self.len {
-            self.to.resize(self.len, 0);
-        }
-        link.write_into(&mut self.to[..self.len]).unwrap();
+    fn push_all(&mut self, script: &Script) {
+        self.push_by(script, |builder, ops| builder.push_all(ops).unwrap());
+    }
+
+    fn link(&mut self) -> usize {
+        self.bytes().unwrap().len()
     }
 }
 
@@ -110,11 +97,12 @@ impl<M: Mix> Peer for Stitch<M> {
 
     #[inline(never)]
     fn build(&mut self, script: &Script) -> usize {
-        self.build_by(script, |builder, ops| builder.push_all(ops).unwrap())
+        self.push_all(script);
+        self.link()
     }
 
-    fn bytes(&self) -> Option<&[u8]> {
-        Some(&self.to[..self.len])
+    fn bytes(&mut self) -> Option<&[u8]> {
+        Some(self.builder.finish_at(memory::TRACE).unwrap().bytes())
     }
 }
 
@@ -140,12 +128,65 @@ impl<M: Mix> Peer for OneByOne<M> {
 
     #[inline(never)]
     fn build(&mut self, script: &Script) -> usize {
-        self.0.build_by(script, |builder, ops| {
+        self.0.push_by(script, |builder, ops| {
             ops.iter().for_each(|&op| builder.push(op).unwrap());
-        })
+        });
+        self.0.link()
     }
 
-    fn bytes(&self) -> Option<&[u8]> {
+    fn bytes(&mut self) -> Option<&[u8]> {
         self.0.bytes()
+    }
+}
+
+/// The same, linked into memory elsewhere, as for a trace that goes into a slab.
+pub struct LinkedElsewhere<M: Mix> {
+    stitch: Stitch<M>,
+    to: Vec<u8>,
+    len: usize,
+}
+
+impl<M: Mix> Default for LinkedElsewhere<M> {
+    fn default() -> Self {
+        LinkedElsewhere {
+            stitch: Stitch::default(),
+            to: Vec::new(),
+            len: 0,
+        }
+    }
+}
+
+impl<M: Mix> LinkedElsewhere<M> {
+    fn link(&mut self) {
+        let trace = self.stitch.builder.finish().unwrap();
+        let link = trace.prepare_link(memory::TRACE).unwrap();
+        self.len = link.len();
+        if self.to.len() < self.len {
+            self.to.resize(self.len, 0);
+        }
+        link.write_into(&mut self.to[..self.len]).unwrap();
+    }
+}
+
+impl<M: Mix> Peer for LinkedElsewhere<M> {
+    const NAME: &'static str = "linked-elsewhere";
+
+    fn declare(&mut self, script: &Script) {
+        self.stitch.declare(script);
+    }
+
+    fn prepare(&mut self, script: &Script) {
+        self.stitch.prepare(script);
+    }
+
+    #[inline(never)]
+    fn build(&mut self, script: &Script) -> usize {
+        self.stitch.push_all(script);
+        self.link();
+        self.len
+    }
+
+    fn bytes(&mut self) -> Option<&[u8]> {
+        Some(&self.to[..self.len])
     }
 }

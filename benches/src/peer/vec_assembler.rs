@@ -51,7 +51,7 @@ impl<M: Mix> Peer for VecLabels<M> {
         self.bytes.len()
     }
 
-    fn bytes(&self) -> Option<&[u8]> {
+    fn bytes(&mut self) -> Option<&[u8]> {
         Some(&self.bytes)
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use opstitch_benches::mix::{ebpf::Ebpf, straight::Straight, typical::Typical};
 use opstitch_benches::peer::{
-    Cranelift, EbpfLimit, EbpfRecords, OneByOne, Peer, PerTraceCommit, Stitch, StraightLimit,
+    Cranelift, EbpfLimit, EbpfRecords, LinkedElsewhere, OneByOne, Peer, PerTraceCommit, Stitch, StraightLimit,
     StraightRecords, TypicalLimit, TypicalRecords, VecLabels,
 };
 use opstitch_benches::{Mix, Order, Script};
@@ -37,6 +37,7 @@ fn cell<M: Mix, L: Peer + Default, R: Peer + Default>(
     let scripts = Script::many::<M>(order, len, TOTAL);
     let mut stitch = Stitch::<M>::default();
     let mut single = OneByOne::<M>::default();
+    let mut elsewhere = LinkedElsewhere::<M>::default();
     let (mut limit, mut records) = (L::default(), R::default());
     let mut labels = VecLabels::<M>::default();
     for script in &scripts {
@@ -48,22 +49,27 @@ fn cell<M: Mix, L: Peer + Default, R: Peer + Default>(
             bytes == single.whole(script),
             "pushed one by one they differ"
         );
+        assert!(
+            bytes == elsewhere.whole(script),
+            "linked elsewhere they differ"
+        );
     }
-    let [mut own, mut one_by_one, mut least, mut of_records, mut vec] =
-        [const { Fastest::new() }; 5];
+    let [mut own, mut one_by_one, mut copied, mut least, mut of_records, mut vec] =
+        [const { Fastest::new() }; 6];
     let start = Instant::now();
     while start.elapsed() < TIME {
         own.add(clock.sample(&mut stitch, &scripts));
         one_by_one.add(clock.sample(&mut single, &scripts));
+        copied.add(clock.sample(&mut elsewhere, &scripts));
         least.add(clock.sample(&mut limit, &scripts));
         of_records.add(clock.sample(&mut records, &scripts));
         vec.add(clock.sample(&mut labels, &scripts));
     }
-    let [own, one_by_one, least, of_records, vec] =
-        [own, one_by_one, least, of_records, vec].map(|fastest| fastest.get());
+    let [own, one_by_one, copied, least, of_records, vec] =
+        [own, one_by_one, copied, least, of_records, vec].map(|fastest| fastest.get());
     let name = format!("{}/{}/{len}", M::NAME, order.name());
     println!(
-        "# {name}: {own:.2} ns per micro-op, one by one {one_by_one:.2}, the limit {least:.2}, of records {of_records:.2}, VecAssembler {vec:.2}"
+        "# {name}: {own:.2} ns per micro-op, one by one {one_by_one:.2}, linked elsewhere {copied:.2}, the limit {least:.2}, of records {of_records:.2}, VecAssembler {vec:.2}"
     );
     let gate = M::NAME == Typical::NAME && len == 500;
     let goal = |goal| if gate { goal } else { Goal::None };
@@ -84,6 +90,11 @@ fn cell<M: Mix, L: Peer + Default, R: Peer + Default>(
     report.line(
         format!("{name}/one-by-one/to-limit"),
         one_by_one / least,
+        Goal::None,
+    );
+    report.line(
+        format!("{name}/linked-elsewhere/to-limit"),
+        copied / least,
         Goal::None,
     );
     // In a predictable order the limit itself is not four times as fast.
