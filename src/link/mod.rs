@@ -37,6 +37,7 @@ mod linked;
 mod placed;
 mod stats;
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 pub(crate) use linked::Map;
@@ -67,12 +68,6 @@ struct Way {
 }
 
 impl Way {
-    /// One that leads so many bytes from the trace's start.
-    fn new(distance: i64, by: By) -> Way {
-        let words = distance >> WORD.ilog2();
-        Way { words, by }
-    }
-
     /// Whether it leads through a trampoline.
     fn is_far(&self) -> bool {
         !matches!(self.by, By::Itself)
@@ -136,20 +131,17 @@ impl Plan {
             literals: 0,
             end: 0,
         };
-        let reach = trace.jump_reach();
+        let near = trace.near(address);
         // Whether every instruction of the trace reaches all that its calls may lead to.
         let mut all_near = true;
         for (number, target) in trace.targets().enumerate() {
             let way = match shared.get(number).copied().flatten() {
                 Some(trampoline) => {
-                    let distance = trampoline.wrapping_sub(address) as i64;
-                    all_near &= in_reach(distance, code, reach);
-                    Way::new(distance, By::Shared)
+                    all_near &= near.contains(&trampoline);
+                    plan.way(trampoline, By::Shared)
                 }
-                None => match plan.direct(target, reach) {
-                    Some(distance) => Way::new(distance, By::Itself),
-                    None => plan.add_trampoline(trace, target),
-                },
+                None if is_direct(target, &near) => plan.way(target.address(), By::Itself),
+                None => plan.add_trampoline(trace, target),
             };
             plan.ways.push(way);
         }
@@ -160,11 +152,18 @@ impl Plan {
         }
         plan.end = plan.literals + 2 * words;
         if let Some(last) = plan.own.checked_sub(1) {
-            let distance = i64::from(code + 2 * last) << WORD.ilog2();
-            all_near &= in_reach(distance, code, reach);
+            let distance = u64::from(code + 2 * last) * u64::from(WORD);
+            all_near &= near.contains(&address.wrapping_add(distance));
         }
         plan.check(trace, all_near)?;
         Ok(plan)
+    }
+
+    /// The way to an address.
+    fn way(&self, to: u64, by: By) -> Way {
+        let distance = to.wrapping_sub(self.address) as i64;
+        let words = distance >> WORD.ilog2();
+        Way { words, by }
     }
 
     /// The way through one more trampoline of the trace's own.
@@ -192,14 +191,6 @@ impl Plan {
             Literal::Constant(number) => self.added + number,
         };
         self.literals + 2 * number
-    }
-
-    /// The distance of a target that `bl` reaches from everywhere in the code, in bytes from the trace's
-    /// start.
-    fn direct(&self, target: Target, reach: u32) -> Option<i64> {
-        let distance = distance(self.address, target)?;
-        let near = in_reach(distance, self.trampolines, reach) && !target.is_retargetable();
-        near.then_some(distance)
     }
 
     fn check(&self, trace: &Trace<'_>, all_near: bool) -> Result<(), Error> {
@@ -261,27 +252,23 @@ impl Plan {
             while let Some(call) = calls.next_if(|call| (call.at as usize) < end) {
                 let at = call.at as usize;
                 // Not changed where it has just been written: that may have gone past the cache.
-                to[at] = CodeWord::of(self.linked(code[at], call));
+                let word = Field::Imm26.with_displacement(code[at], self.displacement(call));
+                to[at] = CodeWord::of(word);
             }
         }
         self.write_rest(trace, to);
     }
 
-    /// Writes the trace over its own code, which `to` begins with; it is as long as the plan says.
+    /// Writes the trace over its own code, which `to` begins with; it is as long as the plan says. No call leads anywhere yet.
     #[cfg(target_endian = "little")]
     fn write_over(&self, trace: &Trace<'_>, to: &mut [u32]) {
         for call in trace.calls() {
+            let words = self.displacement(call);
             if let Some(word) = to.get_mut(call.at as usize) {
-                *word = self.linked(*word, call);
+                Field::Imm26.displace(word, words);
             }
         }
         self.write_rest(trace, to);
-    }
-
-    /// A call's instruction. What it leads to so far makes no difference: the trace may have been linked where it is.
-    #[inline(always)]
-    fn linked(&self, word: u32, call: &Note) -> u32 {
-        Field::Imm26.with_displacement(word, self.displacement(call))
     }
 
     /// Writes the loads from the pool, and all that comes behind the code, which is there already.
@@ -318,11 +305,9 @@ impl Plan {
     }
 }
 
-/// How far a target lies behind an address, in bytes. `None` if that is more than half of the address space.
-fn distance(from: u64, to: Target) -> Option<i64> {
-    let distance = to.address().wrapping_sub(from) as i64;
-    let is_behind = to.address() >= from;
-    (is_behind == (distance >= 0)).then_some(distance)
+/// Whether calls lead to a target itself, if `near` is what they all reach.
+fn is_direct(target: Target, near: &RangeInclusive<u64>) -> bool {
+    near.contains(&target.address()) && !target.is_retargetable()
 }
 
 /// Writes two words, if they are there.
@@ -332,12 +317,6 @@ fn write_pair<W: CodeWord>(to: &mut [W], at: u32, words: u64) {
     if let Some(pair) = behind.and_then(<[W]>::first_chunk_mut) {
         *pair = W::pair(words);
     }
-}
-
-/// Whether a branch at any of `words` words reaches what lies `distance` bytes behind the first.
-fn in_reach(distance: i64, words: u32, reach: u32) -> bool {
-    let last = distance.saturating_sub(i64::from(words) * 4);
-    distance < i64::from(reach) && last >= -i64::from(reach)
 }
 
 /// A trace and an address that it can be linked to: how long it will be there is known, and nothing can fail any
@@ -454,11 +433,19 @@ impl<'b> Trace<'b> {
         (padded + 2 * words) * 4
     }
 
-    /// Whether `bl` reaches `target` from everywhere in the trace, linked to `address`.
+    /// Whether calls lead to `target` itself, if the trace is linked to `address`.
     pub(crate) fn reaches(&self, address: u64, target: Target) -> bool {
-        let (words, reach) = (self.code().len() as u32, self.jump_reach());
-        let is_near = |distance| in_reach(distance, words, reach);
-        distance(address, target).is_some_and(is_near) && !target.is_retargetable()
+        is_direct(target, &self.near(address))
+    }
+
+    /// What `bl` reaches from everywhere in the trace, linked to `address`. Addresses do not wrap around.
+    fn near(&self, address: u64) -> RangeInclusive<u64> {
+        let (len, reach) = (
+            self.code().len() as u64 * u64::from(WORD),
+            self.jump_reach(),
+        );
+        let last = address.saturating_add(len);
+        last.saturating_sub(reach.into())..=address.saturating_add(u64::from(reach) - 1)
     }
 
     /// Links the trace to `address` into `to`, whose length is [`shared_len`](Trace::shared_len), with

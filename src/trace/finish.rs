@@ -60,22 +60,30 @@ impl TraceBuilder {
             laid_out?;
             self.finished = true;
             self.code_len = self.code.len() as u32;
+            self.linked_here = false;
             self.gap = BLOCKED;
         }
         Ok(Trace::new(self))
     }
 
-    /// Lets `write` have the code of a finished trace, as many words of it as are asked for: behind those that there are
-    /// come whatever they were before. Meanwhile the trace has none.
+    /// Lets `link` have the code of a finished trace, in which no call leads anywhere, as many words of it as are asked for:
+    /// behind those that there are come whatever they were before. Meanwhile the trace has none.
     #[cfg(target_endian = "little")]
-    pub(crate) fn with_code(&mut self, words: u32, write: impl FnOnce(Trace<'_>, &mut [u32])) {
+    pub(crate) fn link_code(&mut self, words: u32, link: impl FnOnce(Trace<'_>, &mut [u32])) {
         let (words, len) = (words as usize, self.code_len as usize);
         let mut code = std::mem::replace(&mut self.code, Tape::new());
-        code.truncate(len);
+        if self.linked_here {
+            for call in self.notes.of(NoteKind::Call) {
+                let word = &mut code[call.at as usize];
+                *word = Field::Imm26.with_displacement(*word, 0);
+            }
+            code.truncate(len);
+        }
         code.reserve(words.saturating_sub(len));
         code.move_to(words);
-        write(Trace::new(self), &mut code);
+        link(Trace::new(self), &mut code);
         self.code = code;
+        self.linked_here = true;
     }
 
     /// The trace must end by going somewhere.

@@ -172,6 +172,8 @@ pub struct TraceBuilder {
     // What `finish` adds.
     hot_len: u32,
     code_len: u32,
+    /// Whether it was linked where it is: calls lead somewhere, and more may come behind the code.
+    linked_here: bool,
     targets: Interner,
     pool: Vec<PoolWord>,
     pool_loads: Vec<PoolLoad>,
@@ -267,6 +269,7 @@ impl TraceBuilder {
             next_point: None,
             hot_len: 0,
             code_len: 0,
+            linked_here: false,
             targets: Interner::new(seed.rotate_left(17)),
             pool: Vec::new(),
             pool_loads: Vec::new(),
