@@ -117,7 +117,7 @@ pub(crate) fn implementations(
     let mut indices = TokenStream::new();
     let mut values = TokenStream::new();
     let mut visits = TokenStream::new();
-    let is_known = !are_mostly_alike(block, ops);
+    let (len, is_known) = (ops.len(), !are_mostly_alike(block, ops));
     for (index, (op, operands)) in block.ops.iter().zip(ops).enumerate() {
         let op_name = &op.name;
         let count = operands.len();
@@ -179,11 +179,12 @@ pub(crate) fn implementations(
             impl ::opstitch::MicroOp for #name {
                 type Operands = [::core::primitive::u64; #most];
                 const IS_KNOWN: ::core::primitive::bool = #is_known;
+                const COUNT: ::core::primitive::usize = #len;
                 #[inline]
                 fn set(&self) -> &'static ::opstitch::MicroOpSet { #set_value }
                 #[inline]
                 fn index(&self) -> ::core::primitive::usize { match self { #indices } }
-                #[inline]
+                #[inline(always)]
                 fn operands(&self) -> [::core::primitive::u64; #most] { match self { #values } }
                 #[inline]
                 fn visit<__V: __opstitch::Visitor>(&self, __visitor: __V) -> __V::Output { match self { #visits } }

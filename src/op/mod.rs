@@ -31,6 +31,10 @@ pub trait MicroOp {
     #[doc(hidden)]
     const IS_KNOWN: bool = false;
 
+    /// How many micro-ops the type has: their numbers are lower. Zero is any number.
+    #[doc(hidden)]
+    const COUNT: usize = 0;
+
     /// The set the micro-op belongs to.
     fn set(&self) -> &'static MicroOpSet;
 
@@ -63,6 +67,7 @@ impl<M: MicroOp> MicroOp for &M {
 
     const DATA: MicroOpSet = M::DATA;
     const IS_KNOWN: bool = M::IS_KNOWN;
+    const COUNT: usize = M::COUNT;
 
     #[inline]
     fn set(&self) -> &'static MicroOpSet {
@@ -74,7 +79,7 @@ impl<M: MicroOp> MicroOp for &M {
         M::index(self)
     }
 
-    #[inline]
+    #[inline(always)]
     fn operands(&self) -> Self::Operands {
         M::operands(self)
     }

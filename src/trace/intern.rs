@@ -7,10 +7,14 @@
 #[derive(Debug)]
 pub(crate) struct Interner {
     keys: Vec<u64>,
-    /// A power of two of them, at most a quarter taken, so that most words are in their first place.
+    /// A power of two of them, at most a quarter taken and few of them of the fewest, so that most words are in their first place.
     slots: Vec<Slot>,
     seed: u64,
 }
+
+/// Slots there are at the least. Of ten words, as a trace may call functions, all have a place of their own in five of six
+/// tables of this length; a word that has not is looked for whenever it comes.
+const FEWEST: usize = 256;
 
 /// A word, and its number plus one; 0 is free.
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,7 +67,8 @@ impl Interner {
     }
 
     /// Gives each item the number of its word.
-    #[inline(always)]
+    // On its own, what the loop needs is in registers.
+    #[inline(never)]
     pub(crate) fn intern_all<T>(
         &mut self,
         items: &mut [T],
@@ -72,18 +77,24 @@ impl Interner {
     ) {
         let mut items = items.iter_mut();
         loop {
-            // Up to the first that is new, or not in its first place, nothing changes here.
-            let (slots, seed) = (&self.slots[..], self.seed);
+            // Up to the first that is not in its first place, or for which there may be no room.
+            let (slots, keys, seed) = (&mut self.slots[..], &mut self.keys, self.seed);
             let mask = slots.len().wrapping_sub(1);
+            let most = keys.capacity().min(slots.len() / 4);
             let other = items.find_map(|item| {
                 let key = key(item);
-                match slots.get(hash(key, seed) & mask) {
-                    Some(slot) if slot.key == key && slot.number != 0 => {
-                        number(item, slot.number - 1);
-                        None
+                let known = match slots.get_mut(hash(key, seed) & mask) {
+                    Some(slot) if slot.number != 0 && slot.key == key => slot.number,
+                    Some(slot) if slot.number == 0 && keys.len() < most => {
+                        keys.push(key);
+                        let number = keys.len() as u32;
+                        *slot = Slot { key, number };
+                        number
                     }
-                    _ => Some((item, key)),
-                }
+                    _ => return Some((item, key)),
+                };
+                number(item, known - 1);
+                None
             });
             let Some((item, key)) = other else {
                 return;
@@ -132,7 +143,7 @@ impl Interner {
 
     #[cold]
     fn grow(&mut self) {
-        let len = (self.slots.len() * 2).max(16);
+        let len = (self.slots.len() * 2).max(FEWEST);
         self.slots.clear();
         self.slots.resize(len, Slot::default());
         for (number, &key) in (1..).zip(&self.keys) {

@@ -287,10 +287,9 @@ impl TraceBuilder {
         index: usize,
         values: &mut V,
     ) -> bool {
-        let mut run = Run::<false>::new(self);
-        if !run.can_take::<V>(set) {
+        let Some(mut run) = Run::<false>::new(self, 0).filter(|run| run.can_take::<V>(set)) else {
             return false;
-        }
+        };
         let start = run.at();
         let pushed = run.step(index, values);
         drop(run);

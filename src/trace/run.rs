@@ -86,9 +86,12 @@ struct End<'b> {
 }
 
 impl<'b, const MANY: bool> Run<'b, MANY> {
-    /// Begins a run behind what was pushed so far.
+    /// Begins a run behind what was pushed so far, of micro-ops whose numbers are below `COUNT` of their type.
     #[inline(always)]
-    pub(super) fn new(builder: &'b mut TraceBuilder) -> Run<'b, MANY> {
+    pub(super) fn new(builder: &'b mut TraceBuilder, count: usize) -> Option<Run<'b, MANY>> {
+        let rows = builder.rows.rows();
+        // The compiler knows the number, and that none is behind it.
+        let rows = if count == 0 { rows } else { rows.get(..count)? };
         let ([end, _, tests, _], gap) = (builder.quick_end, builder.gap);
         let (code, cursor) = builder.code.parts_mut();
         let end = code.len().min(end as usize);
@@ -101,10 +104,10 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
         };
         let (notes, cursors, regions) = builder.notes.parts_mut();
         let start = *cursor as u32 + gap;
-        Run {
+        Some(Run {
             set: builder.rows.set(),
             most_operands: builder.rows.most_operands(),
-            rows: builder.rows.rows(),
+            rows,
             places: &mut builder.places,
             first_handle: builder.handles.first(),
             tests: tests != 0,
@@ -130,7 +133,7 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
                 gap: &mut builder.gap,
                 last: &mut builder.last,
             },
-        }
+        })
     }
 
     /// Where the next micro-op comes, in words.
@@ -351,7 +354,9 @@ impl TraceBuilder {
     /// Pushes micro-ops by their rows as long as nothing stands in the way. Returns the first that was left.
     #[inline(always)]
     pub(super) fn push_run<M: MicroOp>(&mut self, ops: &mut impl Iterator<Item = M>) -> Option<M> {
-        let mut run = Run::<true>::new(self);
+        let Some(mut run) = Run::<true>::new(self, M::COUNT) else {
+            return ops.next();
+        };
         for op in ops {
             let can_take = run.can_take::<M::Operands>(op.set());
             if !can_take || !run.step(op.index(), &mut op.operands()) {
