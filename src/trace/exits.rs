@@ -1,7 +1,7 @@
 //! Side exits: short sequences of micro-ops that are emitted cold, equal ones once.
 
 use super::emit::Part;
-use super::push::{resolve, unknown};
+use super::push::{operands, resolve, unknown};
 use super::state::{ExitForm, ExitState, Place, PlaceKind, UNWANTED};
 use super::{MAX_LEN, TraceBuilder};
 use crate::asm::NOP;
@@ -63,7 +63,7 @@ impl<'b> ExitCode<'b> {
     /// # Errors
     /// As [`TraceBuilder::push`]; [`Error::BehindExitsJump`] behind a `jump`.
     pub fn push<M: MicroOp>(&mut self, op: M) -> Result<(), Error> {
-        let mut values = op.operands();
+        let mut values = operands(&op);
         self.push_op(op.set(), op.index(), values.as_mut())
     }
 

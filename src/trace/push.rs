@@ -119,26 +119,25 @@ impl TraceBuilder {
             }
             self.block_way(way);
         }
-        let (mut values, mut encoded) = (op.operands(), op.operands());
+        let mut values = op.operands();
         let (op, values) = resolve(op.set(), op.index(), values.as_mut()).ok_or_else(unknown)?;
-        self.push_by_tables(op, values, encoded.as_mut())
+        self.push_by_tables(op, values)
     }
 
     /// Pushes a micro-op of which the compiler knows only what others it may be.
     #[inline]
     pub(super) fn push_any<M: MicroOp>(&mut self, op: &M) -> Result<(), Error> {
-        let (set, index, mut values) = (op.set(), op.index(), op.operands());
+        let (set, index, mut values) = (op.set(), op.index(), operands(op));
         if self.push_by_row(set, index, &mut values) {
             return Ok(());
         }
-        self.push_left(op)
+        self.push_without_row(set, index, values.as_mut())
     }
 
     /// Pushes a micro-op that its row was not enough for.
-    #[inline]
+    #[inline(never)]
     pub(super) fn push_left<M: MicroOp>(&mut self, op: &M) -> Result<(), Error> {
-        let (mut values, mut encoded) = (op.operands(), op.operands());
-        self.push_without_row(op.set(), op.index(), values.as_mut(), encoded.as_mut())
+        self.push_without_row(op.set(), op.index(), operands(op).as_mut())
     }
 
     /// Pushes a micro-op that has no row, or not yet, or of which something stands in the way. Then makes its row, if it
@@ -149,10 +148,9 @@ impl TraceBuilder {
         set: &'static MicroOpSet,
         index: usize,
         values: &mut [u64],
-        encoded: &mut [u64],
     ) -> Result<(), Error> {
         let (op, values) = resolve(set, index, values).ok_or_else(unknown)?;
-        self.push_by_tables(op, values, encoded)?;
+        self.push_by_tables(op, values)?;
         if !self.rows.has_made(set, index)
             && let Some(number) = self.sets.number(set)
         {
@@ -167,17 +165,16 @@ impl TraceBuilder {
 
     /// Pushes a micro-op over the tables themselves, the way of those that the compiler knows, or the general one.
     #[inline(never)]
-    fn push_by_tables(
-        &mut self,
-        op: Op,
-        values: &mut [u64],
-        encoded: &mut [u64],
-    ) -> Result<(), Error> {
+    fn push_by_tables(&mut self, op: Op, values: &mut [u64]) -> Result<(), Error> {
         let Op { set, index, .. } = op;
         let index = usize::from(index);
         self.notes.reserve(usize::from(op.template.hot_references));
-        let (ready, way) = (op.encode(encoded), self.clear_way());
-        let pushed = ready.map(|()| self.push_known(set, set, index, values, encoded));
+        let mut encoded = std::mem::take(&mut self.scratch_values);
+        encoded.clear();
+        encoded.extend_from_slice(values);
+        let (ready, way) = (op.encode(&mut encoded), self.clear_way());
+        let pushed = ready.map(|()| self.push_known(set, set, index, values, &encoded));
+        self.scratch_values = encoded;
         let Ok(Some((start, kept))) = pushed else {
             if let Some(way) = way {
                 self.block_way(way);
@@ -559,6 +556,12 @@ impl TraceBuilder {
         }
         Ok(())
     }
+}
+
+/// Takes a micro-op apart, where that need not be compiled anew each time: for large enums it is a long table.
+#[inline]
+pub(super) fn operands<M: MicroOp>(op: &M) -> M::Operands {
+    op.operands()
 }
 
 /// The micro-op that a value stands for, and its operands.
