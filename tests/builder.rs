@@ -1299,6 +1299,71 @@ fn micro_ops_that_are_pushed_all_at_once_give_the_bytes_of_those_pushed_one_by_o
 
 /// An annotated trace's exits are emitted micro-op by micro-op; others' are copied where they can be.
 #[test]
+fn an_exit_of_structs_is_equal_to_one_of_an_enum_and_refuses_the_same() {
+    use together::{Add, Load, Nothing, Op, Return};
+    for annotate in [false, true] {
+        let mut builder = TraceBuilder::with_options(Options::new().annotate(annotate));
+        let add = |d, n| Add { d: Reg(d), n };
+        let of_enums = builder
+            .exit([Op::from(add(1, 4095)), Nothing {}.into(), Return.into()])
+            .unwrap();
+        let mut define = |define: &dyn Fn(&mut opstitch::ExitCode<'_>) -> Result<(), Error>| {
+            let exit = builder.declare_exit();
+            builder.define_exit(exit, define).map(|()| exit)
+        };
+        let same = |code: &mut opstitch::ExitCode<'_>| {
+            code.push(add(1, 4095))?;
+            // What is refused changes nothing.
+            let error = code.push(add(1, 4096)).unwrap_err();
+            assert_eq!(Err(error), code.push(Op::from(add(1, 4096))));
+            let error = code.push(add(18, 1)).unwrap_err();
+            assert_eq!(Err(error), code.push(Op::from(add(18, 1))));
+            code.push(Nothing {})?;
+            code.push(Op::from(Return))
+        };
+        let of_both = define(&same).unwrap();
+        let other = |code: &mut opstitch::ExitCode<'_>| {
+            code.push(add(1, 4094))?;
+            code.push(Nothing {})?;
+            code.push(Return)
+        };
+        let other = define(&other).unwrap();
+        // One that is emitted micro-op by micro-op from its second on.
+        let late = |code: &mut opstitch::ExitCode<'_>| {
+            code.push(add(1, 4095))?;
+            code.push(Load { value: 7 << 40 })?;
+            code.push(add(2, 1))?;
+            code.push(Return)
+        };
+        let late = define(&late).unwrap();
+        let falls_off = define(&|code| code.push(add(1, 1))).unwrap_err();
+        let op = "Add";
+        assert_eq!(falls_off, Error::ExitFallsOffEnd { exit: 4, op });
+        for out in [of_enums, of_both, other, late] {
+            builder.push(Guard { out }).unwrap();
+        }
+        builder.push(Return).unwrap();
+        let trace = builder.finish().unwrap();
+        let at = |exit| trace.exit_offset(exit).unwrap();
+        assert_eq!(at(of_enums), at(of_both));
+        assert_eq!(at(other) - at(of_enums), 4 * 4);
+        assert_eq!(at(late) - at(other), 4 * 4);
+        let words = words(&trace.link(ADDRESS).unwrap());
+        let exit = |exit, len: u32| {
+            let start = at(exit) as usize / 4;
+            words[start..start + len as usize].to_vec()
+        };
+        let ret = 0xd65f_03c0;
+        let add = |d: u32, n: u32| 0x9100_0000 | n << 10 | d << 5 | d;
+        assert_eq!(exit(of_enums, 4), [add(1, 4095), NOP, NOP, ret]);
+        assert_eq!(exit(other, 4), [add(1, 4094), NOP, NOP, ret]);
+        let words = exit(late, 7);
+        assert_eq!(words[..2], [add(1, 4095), NOP]);
+        assert_eq!(words[3..], [NOP, add(2, 1), NOP, ret]);
+    }
+}
+
+#[test]
 fn exits_are_the_same_whether_they_are_copied_or_emitted() {
     use together::{Add, Call, Guard, Jump, Load, Nothing, Op, Return};
     let add = |n| Op::from(Add { d: Reg(n as u8), n });

@@ -13,7 +13,7 @@ use crate::asm::literal::Load;
 use crate::error::Error;
 use crate::op::encode::Op;
 use crate::op::operand::Handle;
-use crate::op::template::{Goal, Hole, NO_CLOSING, Reference};
+use crate::op::template::{Goal, Hole, NO_CLOSING, Properties, Reference, Template};
 
 /// One of the two parts of a micro-op.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,14 +76,14 @@ pub(super) fn displacement(branch: Note, offset: u32, reach: u32) -> Option<i64>
     (words.wrapping_add(reach) < 2 * reach).then_some((words as i32).into())
 }
 
-impl Op {
-    /// Whether its words depend on nothing but its operands, and it goes on to what follows, if at all.
-    pub(super) fn is_the_same_anywhere(self) -> bool {
-        let it = self.template;
-        let refers = it.hot_references > 0 || it.closing != NO_CLOSING;
-        !(refers || it.special || it.encoded || self.has_cold_part())
-    }
+/// Whether a micro-op's words depend on nothing but its operands, and it goes on to what follows, if at all.
+#[inline]
+pub(super) fn is_the_same_anywhere(it: &Template) -> bool {
+    let refers = it.hot_references > 0 || it.closing != NO_CLOSING;
+    !(refers || it.special || it.encoded || it.properties.contains(Properties::COLD))
+}
 
+impl Op {
     /// Where its hot part goes on.
     fn way_on(self, values: &[u64]) -> Open {
         match self.template.closing {

@@ -1,8 +1,8 @@
 //! Side exits: short sequences of micro-ops that are emitted cold, equal ones once.
 
-use super::emit::Part;
+use super::emit::{Part, is_the_same_anywhere};
 use super::push::{operands, resolve, unknown};
-use super::state::{ExitForm, ExitState, Place, PlaceKind, UNWANTED};
+use super::state::{ExitForm, ExitState, Place, PlaceKind, Pushed, UNWANTED};
 use super::{MAX_LEN, TraceBuilder};
 use crate::asm::NOP;
 use crate::error::Error;
@@ -34,6 +34,13 @@ fn mix(hash: u64, word: u64) -> u64 {
     hash ^ hash >> 29
 }
 
+/// The hash with a micro-op more, and its operands as they were pushed.
+#[inline(always)]
+fn hash(hash: u64, pushed: Pushed, values: &[u64]) -> u64 {
+    let number = u64::from(pushed.set) << 16 | u64::from(pushed.index);
+    values.iter().copied().fold(mix(hash, number), mix)
+}
+
 /// What comes in front of an exit's words: how many they are, and how many of them are NOPs.
 const HEADER: usize = 2;
 
@@ -62,9 +69,66 @@ impl<'b> ExitCode<'b> {
     ///
     /// # Errors
     /// As [`TraceBuilder::push`]; [`Error::BehindExitsJump`] behind a `jump`.
+    #[inline]
     pub fn push<M: MicroOp>(&mut self, op: M) -> Result<(), Error> {
+        // Of an enum, code for each micro-op would be much for what seldom is worth it.
+        let is_known = const { M::IS_KNOWN && !M::DATA.templates.is_empty() };
+        if is_known && self.push_known(&op) {
+            return Ok(());
+        }
         let mut values = operands(&op);
         self.push_op(op.set(), op.index(), values.as_mut())
+    }
+
+    /// Appends a micro-op that the compiler knows, if its words and those of all so far are the same wherever the exit
+    /// comes. Otherwise, and if anything is wrong with it, nothing has changed.
+    // As for `TraceBuilder::push`: where nothing is optimized there is nothing to gain.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn push_known<M: MicroOp>(&mut self, op: &M) -> bool {
+        let (data, set, index) = (const { &M::DATA }, op.set(), op.index());
+        let mut values = op.operands();
+        let values = &*values.as_mut();
+        let known = data
+            .templates
+            .get(index)
+            .filter(|it| is_the_same_anywhere(it));
+        let Some((template, op)) = known.zip(Op::new(set, index)) else {
+            return false;
+        };
+        let notes = data.notes(template).zip(data.operands_of(template));
+        let Some(((holes, _), operands)) = notes else {
+            return false;
+        };
+        let mut checked = operands.iter().zip(values);
+        let fits = checked
+            .all(|(operand, &value)| !operand.kind.is_handle() && data.is_in_range(operand, value));
+        if !fits || self.ready.is_none() || self.jump.is_some() || self.builder.is_full(0) {
+            return false;
+        }
+        let Some(number) = self.builder.sets.number(set) else {
+            return false;
+        };
+        let words = set.words.get(template.words as usize..);
+        let Some(words) = words.and_then(|it| it.get(..usize::from(template.hot_words))) else {
+            return false;
+        };
+        let builder = &mut *self.builder;
+        let pushed = Pushed {
+            set: number,
+            index: index as u16,
+            values: builder.values.len() as u32,
+        };
+        builder.values.extend_from_slice(values);
+        let at = self.append(words);
+        let code = self.builder.exit_words.get_mut(at..).unwrap_or(&mut []);
+        for hole in holes {
+            let (word, value) = (usize::from(hole.word), usize::from(hole.operand));
+            if let (Some(word), Some(&value)) = (code.get_mut(word), values.get(value)) {
+                *word ^= data.fill(set, hole, value);
+            }
+        }
+        self.note(pushed, op, hash(self.hash, pushed, values));
+        true
     }
 
     fn push_op(
@@ -87,14 +151,19 @@ impl<'b> ExitCode<'b> {
             self.builder.values.truncate(pushed.values as usize);
             return Err(error);
         }
-        self.builder.exit_code.push(pushed);
-        let number = u64::from(pushed.set) << 16 | u64::from(pushed.index);
         let kept = self.builder.values.get(pushed.values as usize..);
-        let words = kept.unwrap_or(&[]).iter().copied();
-        self.hash = words.fold(mix(self.hash, number), mix);
+        let hash = hash(self.hash, pushed, kept.unwrap_or(&[]));
         self.write_ready(op, values);
-        self.last = Some(op);
+        self.note(pushed, op, hash);
         Ok(())
+    }
+
+    /// Remembers a micro-op whose operands are kept. `hash` is that of all so far.
+    #[inline(always)]
+    fn note(&mut self, pushed: Pushed, op: Op, hash: u64) {
+        self.builder.exit_code.push(pushed);
+        self.hash = hash;
+        self.last = Some(op);
     }
 
     /// Writes the words of a micro-op, if those of all so far are the same wherever the exit comes: so that there is
@@ -103,17 +172,25 @@ impl<'b> ExitCode<'b> {
         if self.ready.is_none() {
             return;
         }
-        if !op.is_the_same_anywhere() {
+        if !is_the_same_anywhere(op.template) {
             return self.leave_ready();
         }
-        let words = &mut self.builder.exit_words;
+        let pieces = Part::Hot.of(op);
+        let at = self.append(pieces.words);
+        op.patch(pieces.holes, values, &mut self.builder.exit_words[at..]);
+    }
+
+    /// Appends a micro-op's words to those that are ready, behind the slot of the one before. Returns where they begin.
+    #[inline(always)]
+    fn append(&mut self, words: &[u32]) -> usize {
+        let ready = &mut self.builder.exit_words;
         if self.builder.slot != 0 && self.last.is_some_and(Op::goes_on) {
-            words.push(NOP);
+            ready.push(NOP);
             self.nops += 1;
         }
-        let (pieces, at) = (Part::Hot.of(op), words.len());
-        words.extend_from_slice(pieces.words);
-        op.patch(pieces.holes, values, &mut words[at..]);
+        let at = ready.len();
+        ready.extend_from_slice(words);
+        at
     }
 
     /// Lets the last micro-op go on at a label of the trace. Nothing can be pushed behind it.
