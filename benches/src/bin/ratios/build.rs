@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use opstitch_benches::mix::{ebpf::Ebpf, straight::Straight, typical::Typical};
 use opstitch_benches::peer::{
-    Cranelift, EbpfLimit, EbpfRecords, LinkedElsewhere, OneByOne, Peer, PerTraceCommit, Stitch, StraightLimit,
-    StraightRecords, TypicalLimit, TypicalRecords, VecLabels,
+    Cranelift, EbpfLimit, EbpfRecords, LinkedElsewhere, OneByOne, Peer, PerTraceCommit, Stitch,
+    StraightLimit, StraightRecords, TypicalLimit, TypicalRecords, VecLabels,
 };
 use opstitch_benches::{Mix, Order, Script};
 
@@ -54,8 +54,14 @@ fn cell<M: Mix, L: Peer + Default, R: Peer + Default>(
             "linked elsewhere they differ"
         );
     }
-    let [mut own, mut one_by_one, mut copied, mut least, mut of_records, mut vec] =
-        [const { Fastest::new() }; 6];
+    let [
+        mut own,
+        mut one_by_one,
+        mut copied,
+        mut least,
+        mut of_records,
+        mut vec,
+    ] = [const { Fastest::new() }; 6];
     let start = Instant::now();
     while start.elapsed() < TIME {
         own.add(clock.sample(&mut stitch, &scripts));
