@@ -903,8 +903,6 @@ fn one_trace_is_linked_to_many_addresses() {
     assert_eq!(far.bytes().len() - near.bytes().len(), 2 * 4 + 8);
 }
 
-// The pool.
-
 #[test]
 fn a_trace_is_linked_where_it_is_as_often_as_one_likes() {
     const FUNCTION: u64 = 0x40_0000_0000;
@@ -963,6 +961,8 @@ fn a_trace_that_is_not_complete_is_not_linked_where_it_is() {
     builder.push(Return).unwrap();
     assert_eq!(builder.finish_at(0).unwrap().bytes().len(), 4 * 4);
 }
+
+// The pool.
 
 #[test]
 fn constants_are_in_the_pool_once_and_changeable_literals_on_their_own() {
@@ -1297,7 +1297,6 @@ fn micro_ops_that_are_pushed_all_at_once_give_the_bytes_of_those_pushed_one_by_o
     }
 }
 
-/// An annotated trace's exits are emitted micro-op by micro-op; others' are copied where they can be.
 #[test]
 fn an_exit_of_structs_is_equal_to_one_of_an_enum_and_refuses_the_same() {
     use together::{Add, Load, Nothing, Op, Return};
@@ -1363,6 +1362,7 @@ fn an_exit_of_structs_is_equal_to_one_of_an_enum_and_refuses_the_same() {
     }
 }
 
+/// An annotated trace's exits are emitted micro-op by micro-op; others' are copied where they can be.
 #[test]
 fn exits_are_the_same_whether_they_are_copied_or_emitted() {
     use together::{Add, Call, Guard, Jump, Load, Nothing, Op, Return};
