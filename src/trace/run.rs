@@ -86,7 +86,7 @@ struct End<'b> {
 }
 
 impl<'b, const MANY: bool> Run<'b, MANY> {
-    /// Begins a run behind what was pushed so far, of micro-ops whose numbers are below `COUNT` of their type.
+    /// Begins a run behind what was pushed so far, of micro-ops whose numbers are below `count`, or any if that is 0.
     #[inline(always)]
     pub(super) fn new(builder: &'b mut TraceBuilder, count: usize) -> Option<Run<'b, MANY>> {
         let rows = builder.rows.rows();
