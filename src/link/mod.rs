@@ -262,12 +262,21 @@ impl Plan {
     /// Writes the trace over its own code, which `to` begins with; it is as long as the plan says. No call leads anywhere yet.
     #[cfg(target_endian = "little")]
     fn write_over(&self, trace: &Trace<'_>, to: &mut [u32]) {
-        for call in trace.calls() {
+        let mut write = |call: &Note| {
             let words = self.displacement(call);
             if let Some(word) = to.get_mut(call.at as usize) {
                 Field::Imm26.displace(word, words);
             }
+        };
+        // Those of both halves in turn: the code of a long trace is not in the cache any more, and comes from
+        // memory sooner if it is asked for at two places.
+        let calls = trace.calls();
+        let (first, second) = calls.split_at(calls.len() / 2);
+        for (first, second) in first.iter().zip(second) {
+            write(first);
+            write(second);
         }
+        second.iter().skip(first.len()).for_each(write);
         self.write_rest(trace, to);
     }
 
