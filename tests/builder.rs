@@ -1,10 +1,15 @@
 //! The layout of traces, case by case: slots, labels, exits, cold parts, islands at the edge of every
 //! reach, calls at the edge of theirs, the pool, relaxed loads.
 
+#[path = "common/slow.rs"]
+mod slow;
+
 use opstitch::{
     Error, Exit, FallThrough, Label, LinkedTrace, MicroOp, Options, Part, Reach, Reg, Target,
     TraceBuilder,
 };
+
+use slow::is_slow;
 
 opstitch::uops! {
     op Add(n: u12) { ; add x0, x0, n }
@@ -1274,13 +1279,14 @@ fn many(count: usize, out: Exit, to: Label) -> Vec<together::Op> {
 /// Longer than what one run counts, and than a literal reaches.
 #[test]
 fn micro_ops_that_are_pushed_all_at_once_give_the_bytes_of_those_pushed_one_by_one() {
-    let slow = ["OPSTITCH_ASAN", "OPSTITCH_QEMU"];
-    let slow = slow.iter().any(|name| std::env::var_os(name).is_some());
     for fall_through in [FallThrough::Nop, FallThrough::Elide] {
         for annotate in [false, true] {
             let options = Options::new().fall_through(fall_through).annotate(annotate);
             // Annotated ones are pushed one by one anyway.
-            let count = if slow && annotate { 30_000 } else { 300_000 };
+            let (count, has_islands) = match annotate && is_slow() {
+                true => (30_000, false),
+                false => (300_000, true),
+            };
             let build = |push: &dyn Fn(&mut TraceBuilder, Vec<together::Op>)| {
                 let mut builder = TraceBuilder::with_options(options);
                 let out = builder.exit([Leave { id: 3 }]).unwrap();
@@ -1293,7 +1299,7 @@ fn micro_ops_that_are_pushed_all_at_once_give_the_bytes_of_those_pushed_one_by_o
             let one_by_one = build(&|builder, ops| {
                 ops.into_iter().for_each(|op| builder.push(op).unwrap());
             });
-            assert_eq!(one_by_one.1.islands > 0, count == 300_000, "{options:?}");
+            assert_eq!(one_by_one.1.islands > 0, has_islands, "{options:?}");
             let at_once = build(&|builder, ops| builder.push_all(ops).unwrap());
             assert!(one_by_one == at_once, "{options:?}");
             let borrowed = build(&|builder, ops| builder.push_all(&ops).unwrap());

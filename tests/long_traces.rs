@@ -4,9 +4,14 @@
 //! The bounds on time are what a debug build on a slow machine needs many times over. Quadratic work
 //! would take hours.
 
+#[path = "common/slow.rs"]
+mod slow;
+
 use std::time::{Duration, Instant};
 
 use opstitch::{Error, Exit, FallThrough, Options, Statistics, Target, TraceBuilder};
+
+use slow::is_slow;
 
 opstitch::uops! {
     op Add(n: u12) { ; add x0, x0, n }
@@ -40,14 +45,9 @@ use long::Block;
 
 const ADDRESS: u64 = 0x1_0000_0000;
 
-/// As many as there would be, or fewer where every access is checked or every instruction emulated.
+/// As many as there would be, or fewer.
 fn many(number: u32) -> u32 {
-    let slow = ["OPSTITCH_ASAN", "OPSTITCH_QEMU"];
-    if slow.iter().any(|name| std::env::var_os(name).is_some()) {
-        number / 10
-    } else {
-        number
-    }
+    if is_slow() { number / 10 } else { number }
 }
 
 fn elide() -> TraceBuilder {

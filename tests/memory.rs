@@ -2,10 +2,15 @@
 //!
 //! The allocator of this program counts, for each thread on its own: tests run side by side.
 
+#[path = "common/slow.rs"]
+mod slow;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use opstitch::{Exit, FallThrough, MicroOp, Options, Reach, Target, TraceBuilder};
+
+use slow::is_slow;
 
 opstitch::uops! {
     op Add(n: u12) { ; add x0, x0, n }
@@ -251,10 +256,8 @@ fn assert_lean(name: &str, build: impl FnOnce(&mut TraceBuilder) -> (usize, usiz
 
 /// A million, and so many more that what grew last is as empty as it gets; one of them where all is slow.
 fn numbers() -> &'static [u64] {
-    let slow = ["OPSTITCH_ASAN", "OPSTITCH_QEMU"];
-    let slow = slow.iter().any(|name| std::env::var_os(name).is_some());
     let numbers = &[1_000_000, 1_100_000];
-    if slow { &numbers[..1] } else { numbers }
+    if is_slow() { &numbers[..1] } else { numbers }
 }
 
 #[test]

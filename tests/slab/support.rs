@@ -3,10 +3,15 @@
 // Every test file uses some of it.
 #![allow(dead_code, unreachable_pub)]
 
+#[path = "../common/slow.rs"]
+mod slow;
+
 use std::ops::Range;
 
 use opstitch::slab::{Granule, InstalledTrace, Mapping, Slab, SlabOptions, SlabStatistics};
 use opstitch::{Exit, MutLiteral, Target, Trace, TraceBuilder};
+
+use slow::is_slow;
 
 opstitch::uops! {
     /// Micro-ops to be installed, and mostly not to be run.
@@ -207,12 +212,7 @@ pub fn far(slab: &Slab, number: u64) -> Target {
 
 /// Less of what takes long, where everything does.
 pub fn fewer(all: usize) -> usize {
-    let slow = |name| std::env::var_os(name).is_some();
-    if slow("OPSTITCH_ASAN") || slow("OPSTITCH_QEMU") {
-        all / 10
-    } else {
-        all
-    }
+    if is_slow() { all / 10 } else { all }
 }
 
 /// Numbers that are the same in every run (xorshift64*).
