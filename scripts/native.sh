@@ -196,6 +196,7 @@ target_dir() { printf '%s/%s\n' "${CARGO_TARGET_DIR:-$PWD/target}" "$1"; }
 # found, of another build of glibc: threads then hang.
 qemu='qemu-aarch64 -L / -cpu max'
 
+# Some optimization: it takes half a minute more to compile, and the tests a sixth of the time in QEMU.
 cross_environment() {
     cat <<SH
 export RUSTC=/usr/bin/rustc
@@ -205,6 +206,7 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='$qemu'
 export CARGO_TARGET_DIR='$(target_dir native)'
 export CARGO_PROFILE_DEV_DEBUG=line-tables-only
+export CARGO_PROFILE_DEV_OPT_LEVEL=1
 export OPSTITCH_QEMU='$qemu'
 SH
 }

@@ -63,7 +63,8 @@ fn rust_callers_caller(trace: &InstalledTrace) -> String {
 fn functions(backtrace: &str) -> Vec<&'static str> {
     let lines = backtrace.lines();
     let known = |line: &str| {
-        let name = line.trim_end().rsplit("::").next()?;
+        // Optimized, a name is without its path.
+        let name = line.trim_end().rsplit([':', ' ']).next()?;
         ALL.into_iter().find(|&known| known == name)
     };
     lines.filter_map(known).collect()

@@ -54,6 +54,7 @@ fn rust_callers_caller(trace: &InstalledTrace) {
     black_box(trace);
 }
 
+#[inline(never)]
 #[unsafe(no_mangle)]
 extern "C" fn trace_is_gone(address: u64) {
     black_box(address);
@@ -236,7 +237,7 @@ fn gdb_stops_in_a_trace_by_name_and_shows_its_callers() {
             &entering,
             leaving,
             // And in the end nothing is known any more.
-            "delete\nbreak trace_is_gone\nSTART\nbacktrace 1\ninfo symbol $x0",
+            "delete\nset language c\nbreak *(long)&trace_is_gone\nset language auto\nSTART\nbacktrace 1\ninfo symbol $x0",
         ],
     );
     let [by_name, called, entering, leaving, gone] = &steps[..] else {
