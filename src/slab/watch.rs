@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{InstalledTrace, Located, Shared, Slab, SlabError, State};
@@ -18,7 +19,8 @@ pub trait Watcher: Debug + Send + Sync {
     /// This code is in memory. Nobody can run it before this returns, but for what was there before the slab
     /// was [watched](Slab::watch).
     ///
-    /// The slab is not locked meanwhile, but installing into it or watching it from here waits for ever.
+    /// The slab is not locked meanwhile, but installing into it or watching it from here waits for ever. If it panics, all
+    /// that was to be told, to whomever, is told before the panic goes on in whoever installs or watches.
     fn published(&self, code: &Snapshot) -> Kept;
 }
 
@@ -174,23 +176,39 @@ impl Slab {
         self.tell_all(&watchers, news);
     }
 
+    /// Tells all of everything; if some of them panic, the first panic goes on then.
     fn tell_all(&self, watchers: &[Arc<dyn Watcher>], news: Vec<News>) {
+        let mut panicked = None;
         for News {
             start,
             serial,
             code,
         } in news
         {
-            let kept = watchers.iter().map(|watcher| watcher.published(&code));
-            for kept in kept.flatten().collect::<Vec<_>>() {
-                let mut state = self.shared.lock();
-                let table = state.table.as_mut();
-                let kept = table.map(|table| table.keep(start, serial, kept));
-                // If the code is gone already, what is to go with it goes now, without the lock.
-                drop(state);
-                drop(kept);
+            for watcher in watchers {
+                // The code may be of a thread that relies on its being told; all else can wait.
+                let told = catch_unwind(AssertUnwindSafe(|| watcher.published(&code)));
+                match told {
+                    Ok(Some(kept)) => self.keep(start, serial, kept),
+                    Ok(None) => {}
+                    Err(panic) => {
+                        panicked.get_or_insert(panic);
+                    }
+                }
             }
         }
+        if let Some(panic) = panicked {
+            resume_unwind(panic);
+        }
+    }
+
+    fn keep(&self, start: u32, serial: u64, kept: Box<dyn Any + Send + Sync>) {
+        let mut state = self.shared.lock();
+        let table = state.table.as_mut();
+        let kept = table.map(|table| table.keep(start, serial, kept));
+        // If the code is gone already, what is to go with it goes now, without the lock.
+        drop(state);
+        drop(kept);
     }
 }
 

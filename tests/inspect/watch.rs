@@ -1,7 +1,8 @@
 //! Who watches a slab is told of all code, and what it keeps goes when the code goes.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 
 use opstitch::slab::{Kept, Slab, SlabError, Snapshot, Watcher};
 
@@ -209,4 +210,58 @@ fn whoever_installs_goes_on_after_the_watchers_know() {
     });
     slab.reclaim().unwrap();
     assert_eq!((notes.take().len(), notes.kept()), (200, 0));
+}
+
+/// Panics when it is told of the second trace; the first one it lets wait until the others are there.
+#[derive(Debug)]
+struct Fragile {
+    others_are_there: Barrier,
+    calls: AtomicUsize,
+}
+
+impl Watcher for Fragile {
+    fn published(&self, _: &Snapshot) -> Kept {
+        match self.calls.fetch_add(1, SeqCst) {
+            0 => {
+                self.others_are_there.wait();
+                None
+            }
+            1 => panic!("a watcher that panics"),
+            _ => None,
+        }
+    }
+}
+
+#[test]
+fn what_is_told_while_a_watcher_panics_is_told_to_all() {
+    let slab = annotated(MAPPINGS[0]);
+    let (before, behind) = (Arc::new(Notes::default()), Arc::new(Notes::default()));
+    let fragile = Arc::new(Fragile {
+        others_are_there: Barrier::new(2),
+        calls: AtomicUsize::new(0),
+    });
+    slab.watch(before.clone()).unwrap();
+    slab.watch(fragile.clone()).unwrap();
+    slab.watch(behind.clone()).unwrap();
+    let install = || {
+        let installed = catch_unwind(AssertUnwindSafe(|| slab.install(&plain(1, 0).trace())));
+        installed.map(Result::unwrap)
+    };
+    std::thread::scope(|scope| {
+        let threads = [(); 3].map(|()| scope.spawn(install));
+        // All are published, and two of them not told of yet.
+        while slab.statistics().traces < 3 {
+            std::thread::yield_now();
+        }
+        fragile.others_are_there.wait();
+        let results = threads.map(|thread| thread.join().unwrap());
+        let panicked = results.iter().filter(|result| result.is_err()).count();
+        assert_eq!(panicked, 1);
+        for notes in [&before, &behind] {
+            let mut told = notes.take();
+            told.sort();
+            assert_eq!(told, ["trace 0", "trace 1", "trace 2"]);
+            assert_eq!(notes.kept(), 3, "what was given is kept");
+        }
+    });
 }
