@@ -37,7 +37,7 @@ pub(crate) struct Map {
     mutables: Vec<Option<MutableWord>>,
     tag: u32,
     /// As [`Trace::link_sites`] and [`Trace::points`] say.
-    link_sites: Vec<(u32, u32)>,
+    link_sites: Vec<(u32, Option<u32>)>,
     points: Vec<(u32, u32)>,
     statistics: Statistics,
     annotations: Annotations,
@@ -229,7 +229,7 @@ impl LinkedTrace {
     }
 
     /// The exits that can be linked, and where their NOPs are, in bytes.
-    pub(crate) fn link_sites(&self) -> &[(u32, u32)] {
+    pub(crate) fn link_sites(&self) -> &[(u32, Option<u32>)] {
         &self.map.link_sites
     }
 

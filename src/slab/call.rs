@@ -182,26 +182,51 @@ impl<'t, F> Entry<'t, F> {
     }
 }
 
+/// An [`Entry`], where traces can run: on AArch64.
+#[diagnostic::on_unimplemented(
+    message = "traces run on AArch64, and this is built for another machine",
+    label = "no trace can be called here",
+    note = "in a test, run the trace in the package `opstitch-emulator`, or build for AArch64 and let QEMU run that: the guide says how in \"Testing\"",
+    note = "in a program that is built for other machines too, call it under `#[cfg(target_arch = \"aarch64\")]`"
+)]
+pub trait RunsHere: sealed::Sealed {}
+
+#[cfg(target_arch = "aarch64")]
+impl<F> RunsHere for Entry<'_, F> {}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl<F> Sealed for super::Entry<'_, F> {}
+}
+
 macro_rules! entries {
     ($($name:ident: $type:ident),*) => {
         impl<$($type: Argument,)* R: ReturnValue> EntryFn for extern "C" fn($($type),*) -> R {}
 
-        #[cfg(target_arch = "aarch64")]
         impl<$($type: Argument,)* R: ReturnValue> Entry<'_, extern "C" fn($($type),*) -> R> {
-            /// Runs the trace, on AArch64.
+            /// Runs the trace, on AArch64: what calls it does not compile for other machines.
             ///
             /// # Safety
             /// - The trace, and every trace that its exits are linked to, does what its micro-ops' author
             ///   says with these arguments: reads and writes only memory that it may, keeps the stack
-            ///   balanced and the control bits of FPCR as they were, and returns a valid `R` where AAPCS64 puts it.
+            ///   balanced and the control bits of FPCR as they were, and returns a valid `R` where AAPCS64 puts it. So it
+            ///   does with whatever changeable literals are set to, targets are
+            ///   [retargeted](crate::slab::Slab::retarget) to, and exits are linked to before the call returns, by any
+            ///   thread: those are safe functions.
             /// - `pin` is a pin of the trace's slab, held until the call returns. If this process is a fork of the one that
             ///   made the slab, that one drops no trace meanwhile.
             /// - Functions that the trace calls do not unwind.
             /// - If frames are registered (`Slab::register_frames`), x29 is in the trace what it was at its
             ///   entry.
+            ///
+            /// # Panics
+            /// With debug assertions, if the pin is of another slab.
             #[allow(clippy::too_many_arguments)]
-            pub unsafe fn call(&self, pin: &super::Pin<'_> $(, $name: $type)*) -> R {
-                type Shim<R> = extern "C" fn(u64, u64, u64, u64, u64, u64, u64, u64) -> R;
+            pub unsafe fn call(&self, pin: &super::Pin<'_> $(, $name: $type)*) -> R
+            where
+                Self: RunsHere,
+            {
                 debug_assert!(
                     std::ptr::eq(&*pin.slab.shared, &*self.trace.slab.shared),
                     "the pin is of another slab than the trace; take it by `trace.slab().pin()`"
@@ -210,11 +235,8 @@ macro_rules! entries {
                 let mut words = [0; 7];
                 let arguments: &[u64] = &[$($name.word()),*];
                 words[..arguments.len()].copy_from_slice(arguments);
-                let [a, b, c, d, e, f, g] = words;
-                // SAFETY: the shim takes eight words and returns what the trace leaves in the registers of
-                // the result; the caller vouches for `R`.
-                let shim: Shim<R> = unsafe { std::mem::transmute(native::enter as *const ()) };
-                shim(a, b, c, d, e, f, g, self.trace.address())
+                // SAFETY: it is as the caller vouches.
+                unsafe { native::run(words, self.trace.address()) }
             }
         }
     };
@@ -228,9 +250,31 @@ entries!(a: A, b: B, c: C, d: D);
 entries!(a: A, b: B, c: C, d: D, e: E);
 entries!(a: A, b: B, c: C, d: D, e: E, f: G);
 
+#[cfg(not(target_arch = "aarch64"))]
+mod native {
+    /// Is never called: nothing implements [`RunsHere`](super::RunsHere).
+    pub(super) unsafe fn run<R: super::ReturnValue>(_: [u64; 7], _: u64) -> R {
+        unreachable!("traces run on AArch64")
+    }
+}
+
 #[cfg(target_arch = "aarch64")]
 pub(super) mod native {
     use std::arch::naked_asm;
+
+    /// Runs the code at that address.
+    ///
+    /// # Safety
+    /// It does with these arguments what [`Entry::call`](super::Entry) asks of a trace that returns `R`.
+    #[inline(always)]
+    pub(super) unsafe fn run<R: super::ReturnValue>(arguments: [u64; 7], address: u64) -> R {
+        type Shim<R> = extern "C" fn(u64, u64, u64, u64, u64, u64, u64, u64) -> R;
+        // SAFETY: the shim takes eight words and returns what the trace leaves in the registers of the result; the caller
+        // vouches for `R`.
+        let shim: Shim<R> = unsafe { std::mem::transmute(enter as *const ()) };
+        let [a, b, c, d, e, f, g] = arguments;
+        shim(a, b, c, d, e, f, g, address)
+    }
 
     /// Runs the code at x7 with all callee-saved registers saved. See the module's documentation.
     ///

@@ -95,12 +95,12 @@ pub enum SlabError {
     #[error("the trace has been dropped; install it again before linking to it")]
     DroppedTrace,
     /// An exit that is not one of the trace's, or cannot be linked.
-    #[error(
-        "exit {exit} cannot be linked: it is not in this trace, nothing leads to it, or it is not linkable; make it with `linkable_exit`, and let a micro-op of the trace name it"
-    )]
+    #[error("exit {exit} cannot be linked: {why}")]
     NotLinkable {
         /// The exit's number.
         exit: u32,
+        /// Why not.
+        why: NotLinkable,
     },
     /// A trace without invalidation points.
     #[error("the trace has no invalidation point; call `invalidation_point` while building it")]
@@ -134,6 +134,21 @@ pub enum SlabError {
         /// The target's address.
         address: u64,
     },
+}
+
+/// Why an exit cannot be linked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum NotLinkable {
+    /// Another builder made it, or the trace's before or after it built the trace.
+    #[error("it is of another trace; ask the trace while whose building it was made")]
+    OfAnotherTrace,
+    /// No micro-op of the trace names it, so its code is not there.
+    #[error("nothing in the trace leads to it; name it in a micro-op that is pushed")]
+    NothingLeadsThere,
+    /// It has no place for the branch to another trace.
+    #[error("it was not made to be; make it with `linkable_exit`")]
+    NotMadeToBe,
 }
 
 /// How a slab's memory is executable for some and writable for others.
@@ -197,8 +212,21 @@ mod tests {
             SlabError::OwnTrampoline { .. } => SlabError::Snapshot,
             SlabError::Snapshot => SlabError::ForeignTrace,
             SlabError::ForeignTrace => SlabError::DroppedTrace,
-            SlabError::DroppedTrace => SlabError::NotLinkable { exit: 2 },
-            SlabError::NotLinkable { .. } => SlabError::NotInvalidatable,
+            SlabError::DroppedTrace => SlabError::NotLinkable {
+                exit: 2,
+                why: NotLinkable::OfAnotherTrace,
+            },
+            SlabError::NotLinkable { exit, why } => match why {
+                NotLinkable::OfAnotherTrace => SlabError::NotLinkable {
+                    exit: *exit,
+                    why: NotLinkable::NothingLeadsThere,
+                },
+                NotLinkable::NothingLeadsThere => SlabError::NotLinkable {
+                    exit: *exit,
+                    why: NotLinkable::NotMadeToBe,
+                },
+                NotLinkable::NotMadeToBe => SlabError::NotInvalidatable,
+            },
             SlabError::NotInvalidatable => SlabError::UnknownLiteral,
             SlabError::UnknownLiteral => SlabError::LiteralOutOfRange {
                 value: 1 << 32,

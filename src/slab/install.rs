@@ -23,9 +23,9 @@ pub(super) struct TraceState {
     pub(super) uses: Vec<Use>,
     pub(super) statistics: Statistics,
     pub(super) tag: u32,
-    /// The exits that can be linked, in their order, and where their NOPs are, in bytes from the
-    /// trace's start. Exits with the same code share one.
-    pub(super) exits: Vec<(u32, u32)>,
+    /// The exits that can be linked, in their order, and where the NOPs of those are that something leads to, in bytes from
+    /// the trace's start. Exits with the same code share one.
+    pub(super) exits: Vec<(u32, Option<u32>)>,
     /// These NOPs, in their order.
     pub(super) sites: Vec<Site>,
     /// Invalidation points: the NOP and the exit's code, in bytes from the trace's start.
@@ -56,8 +56,8 @@ pub(super) struct Incoming {
 }
 
 /// The sites of these exits.
-pub(super) fn sites(exits: &[(u32, u32)]) -> Vec<Site> {
-    let mut places: Vec<u32> = exits.iter().map(|&(_, at)| at).collect();
+pub(super) fn sites(exits: &[(u32, Option<u32>)]) -> Vec<Site> {
+    let mut places: Vec<u32> = exits.iter().filter_map(|&(_, at)| at).collect();
     places.sort_unstable();
     places.dedup();
     let unlinked = |at| Site { at, leads_to: None };

@@ -1,6 +1,6 @@
 //! The handle of an installed trace, and its literals.
 
-use super::{Slab, SlabError, State, TraceId};
+use super::{NotLinkable, Slab, SlabError, State, TraceId};
 use crate::link::Statistics;
 use crate::op::operand::{Exit, MutLiteral};
 use crate::trace::state::MutableWord;
@@ -207,12 +207,16 @@ impl InstalledTrace {
     pub(super) fn site(&self, state: &mut State, exit: Exit) -> Result<u32, SlabError> {
         let trace = state.trace(self.id)?;
         let number = exit.0.index();
-        let own = trace.tag == exit.0.tag();
+        let refuse = |why| SlabError::NotLinkable { exit: number, why };
+        if trace.tag != exit.0.tag() {
+            return Err(refuse(NotLinkable::OfAnotherTrace));
+        }
         let found = trace.exits.binary_search_by_key(&number, |&(exit, _)| exit);
-        let at = found.ok().filter(|_| own).map(|found| trace.exits[found].1);
+        let found = found.map_err(|_| refuse(NotLinkable::NotMadeToBe))?;
+        let at = trace.exits[found].1;
         at.and_then(|at| trace.sites.binary_search_by_key(&at, |site| site.at).ok())
             .map(|site| site as u32)
-            .ok_or(SlabError::NotLinkable { exit: number })
+            .ok_or(refuse(NotLinkable::NothingLeadsThere))
     }
 }
 

@@ -65,8 +65,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use batch::{Batch, Pending};
-pub use call::{Argument, Entry, EntryFn, ExitTaken, ReturnValue};
-pub use error::{Mapping, SlabError};
+pub use call::{Argument, Entry, EntryFn, ExitTaken, ReturnValue, RunsHere};
+pub use error::{Mapping, NotLinkable, SlabError};
 pub use install::TraceId;
 pub use installed::{InstalledTrace, Literal};
 #[cfg(feature = "inspect")]

@@ -83,6 +83,9 @@ impl<'b> Trace<'b> {
     /// that has set its registers up as the micro-ops in front of the label do. `None` if it was bound nowhere or behind the
     /// last micro-op, or if another trace's builder made it.
     ///
+    /// Whoever goes there sees to it that the trace is still there: a slab undoes links when a trace is dropped, but knows
+    /// nothing of addresses.
+    ///
     /// ```
     /// # opstitch::uops! {
     /// #     op Enter { ; mov x19, x0 }
@@ -185,13 +188,14 @@ impl<'b> Trace<'b> {
         words
     }
 
-    /// The exits that can be linked and have code: their numbers, and where their NOPs are, in bytes. One that
-    /// another stands for comes with that one's NOP.
-    pub(crate) fn link_sites(&self) -> impl Iterator<Item = (u32, u32)> + 'b {
+    /// The exits that can be linked: their numbers, and, of those that something leads to, where their NOPs are, in bytes.
+    /// One that another stands for comes with that one's NOP.
+    pub(crate) fn link_sites(&self) -> impl Iterator<Item = (u32, Option<u32>)> + 'b {
         let b = self.builder;
         (0..).zip(&b.exits).filter_map(move |(number, exit)| {
             let offset = b.places.offset(Place::exit(exit.same_as));
-            (exit.linkable && is_placed(offset)).then(|| (number, offset * 4))
+            let at = is_placed(offset).then(|| offset * 4);
+            exit.linkable.then_some((number, at))
         })
     }
 
@@ -240,7 +244,10 @@ impl<'b> Trace<'b> {
             exits: exits.map(|(exit, at)| (exit.same_as, at)).collect(),
             parts: parts.map(|(part, at)| (at, part.origin)).collect(),
             points: b.points.clone(),
-            links: self.link_sites().map(|(_, at)| at / 4).collect(),
+            links: self
+                .link_sites()
+                .filter_map(|(_, at)| Some(at? / 4))
+                .collect(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Links: the exit of one trace to the entry of another.
 
-use opstitch::slab::{InstalledTrace, Slab, SlabError, TraceId};
+use opstitch::slab::{InstalledTrace, NotLinkable, Slab, SlabError, TraceId};
 
 use crate::support::*;
 
@@ -172,7 +172,10 @@ fn what_cannot_be_linked_is_refused() {
         refused(from.link(exit, &elsewhere), foreigner);
         refused(from.link_id(exit, elsewhere.id()), foreigner);
         // An exit of another trace, or one that is no patch site.
-        let not_linkable = |error: &SlabError| matches!(error, SlabError::NotLinkable { exit: 0 });
+        let not_linkable = |error: &SlabError| {
+            let why = NotLinkable::OfAnotherTrace;
+            matches!(error, SlabError::NotLinkable { exit: 0, why: found } if *found == why)
+        };
         refused(from.link(other.known[0], &to), not_linkable);
         refused(from.unlink(other.known[0]), not_linkable);
         assert!(from.linked_to(other.known[0]).is_err());
@@ -184,9 +187,13 @@ fn what_cannot_be_linked_is_refused() {
             Ok((exit, unused))
         });
         let third = slab.install(&plain_exit.trace()).unwrap();
-        assert!(third.link(plain_exit.known.0, &to).is_err());
+        let why = |exit| match third.link(exit, &to) {
+            Err(SlabError::NotLinkable { why, .. }) => why,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(why(plain_exit.known.0), NotLinkable::NotMadeToBe);
         // Nothing leads to it, so it has no code.
-        assert!(third.link(plain_exit.known.1, &to).is_err());
+        assert_eq!(why(plain_exit.known.1), NotLinkable::NothingLeadsThere);
         // Traces that are gone, their places taken by others.
         let mut gone: Vec<TraceId> = Vec::new();
         for code in 0..20 {

@@ -93,7 +93,7 @@ impl Raw {
             to.copy_from_slice(&self.bytes);
             finish(to, address);
         });
-        let exits: Vec<_> = (0..).zip(self.sites.iter().copied()).collect();
+        let exits: Vec<_> = (0..).zip(self.sites.iter().copied().map(Some)).collect();
         let written = Written {
             address,
             #[cfg(feature = "inspect")]
