@@ -140,3 +140,67 @@ fn names_of_the_expansion_are_free() {
         assert_eq!(only, "Return");
     }
 }
+
+/// As many references as a micro-op may have.
+mod many {
+    opstitch::uops! {
+        pub(crate) enum Op;
+
+        op Guards(out: exit) {
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
+        }
+        op Leave { ; ret }
+    }
+}
+
+#[test]
+fn a_micro_op_may_have_250_references() {
+    let mut builder = TraceBuilder::new();
+    let out = builder.exit([many::Leave]).unwrap();
+    builder.push(many::Guards { out }).unwrap();
+    builder.push(many::Leave).unwrap();
+    let linked = builder.finish().unwrap().link(0x1_0000).unwrap();
+    // The entry's NOP, 250 branches and the slot behind them, `ret`, and the exit's.
+    assert_eq!(linked.bytes().len() / 4, 1 + 250 + 1 + 1 + 1);
+}

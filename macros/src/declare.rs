@@ -50,9 +50,11 @@ impl Declared {
                 errors.add(error);
                 // Only its own error: what uses it is right as far as can be seen.
                 let name = alias.name.to_string();
-                let unknown = Register::parse(&alias.register.to_string());
-                let register = unknown.unwrap_or(Register::X0);
-                declared.name_register(&name, register);
+                let register = Register::parse(&alias.register.to_string());
+                let register = register.filter(|register| !register.is_platforms());
+                if !declared.aliases.all.contains_key(&name) {
+                    declared.name_register(&name, register.unwrap_or(Register::X0));
+                }
             }
         }
         for constant in &block.constants {
@@ -116,11 +118,17 @@ impl Declared {
             );
             return Err(syn::Error::new(alias.register.span(), message));
         };
-        if register.is_general() && register.number == 18 {
-            let message = "x18 belongs to the platform (AAPCS64 6.1.1); choose another register";
-            return Err(syn::Error::new(alias.register.span(), message));
+        if register.is_platforms() {
+            return Err(syn::Error::new(alias.register.span(), names::PLATFORM));
         }
         self.check_name(&alias.name)?;
+        let mut declared = self.aliases.declared.iter();
+        let is_same = |known: &&String| self.aliases.all[*known].is_same(register);
+        if let Some(known) = declared.find(is_same) {
+            let message =
+                format!("`{known}` is {target} already; choose another register, or use that name");
+            return Err(syn::Error::new(alias.register.span(), message));
+        }
         for width in register.widths() {
             self.check_text(&format!("{name}_{width}"), alias.name.span())?;
         }
@@ -223,11 +231,13 @@ pub(crate) fn outside(
     step: i128,
 ) -> String {
     let is = value.map_or("has a value".to_owned(), |value| format!("is {value},"));
+    // What only the compiler knows has to have a kind.
+    let or_none = if value.is_some() { ", or none" } else { "" };
     if step == 1 {
-        format!("`{name}` {is} outside {min}..={max}; declare a wider kind, or none")
+        format!("`{name}` {is} outside {min}..={max}; declare a wider kind{or_none}")
     } else {
         format!(
-            "`{name}` {is} outside {}..={}, or no multiple of {step}; declare another kind, or none",
+            "`{name}` {is} outside {}..={}, or no multiple of {step}; declare another kind or step{or_none}",
             min * step,
             max * step
         )

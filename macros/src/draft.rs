@@ -311,11 +311,13 @@ fn maps(
     Ok(maps)
 }
 
-/// Makes sure that the operands of a word do not change each other's bits: of a sample of values.
+/// Makes sure that the operands of a word do not change each other's bits: each two of them with every two of the values
+/// that are tried of each, and all of them with a sample.
 fn check_word(word: &Word, uses: &[Use<'_>], names: &Names<'_>) -> syn::Result<()> {
     let [_, second, ..] = uses else {
         return Ok(());
     };
+    check_pairs(word, uses, names)?;
     let limits = |operand: usize| probe::range(names.operands[operand].kind).unwrap_or((0, 0));
     let base = |operand: usize| limits(operand).0;
     let at_base = word.value(names, &base)?;
@@ -343,6 +345,36 @@ fn check_word(word: &Word, uses: &[Use<'_>], names: &Names<'_>) -> syn::Result<(
         }
         if sum != word.value(names, &value_of)? {
             return Err(syn::Error::new(second.span, flaws::JOINT));
+        }
+    }
+    Ok(())
+}
+
+/// Each single bit of one operand, and all of them, with each of another: so that no two go to the same place unless they
+/// may both be there.
+fn check_pairs(word: &Word, uses: &[Use<'_>], names: &Names<'_>) -> syn::Result<()> {
+    let kind = |found: &Use<'_>| names.operands[found.operand].kind;
+    let base =
+        |operand: usize| probe::range(names.operands[operand].kind).map_or(0, |(min, _)| min);
+    let at_base = word.value(names, &base)?;
+    for (index, first) in uses.iter().enumerate() {
+        for second in &uses[index + 1..] {
+            let probes = probe::probes(kind(second)).rest;
+            let alone = |&value: &i128| Ok((value, word.with(names, second.operand, value)?));
+            let alone = probes.iter().map(alone).collect::<syn::Result<Vec<_>>>()?;
+            for a in probe::probes(kind(first)).rest {
+                let flips = word.with(names, first.operand, a)? ^ at_base;
+                for &(b, of_second) in &alone {
+                    let both = |operand: usize| match operand {
+                        operand if operand == first.operand => a,
+                        operand if operand == second.operand => b,
+                        operand => base(operand),
+                    };
+                    if word.value(names, &both)? != of_second ^ flips {
+                        return Err(syn::Error::new(second.span, flaws::JOINT));
+                    }
+                }
+            }
         }
     }
     Ok(())

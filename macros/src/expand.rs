@@ -149,8 +149,8 @@ fn set(block: &Block, declared: &Declared, drafts: &[Draft], shared: &Shared) ->
         .chain(&shared.affines)
         .map(|(multiplier, addend)| quote!(__opstitch::Affine { multiplier: #multiplier, addend: #addend }));
     let texts = &shared.names;
-    let too_large = "this block of micro-ops has too many holes, references or tables; split it into \
-                     two `uops!` blocks";
+    let too_large = "this block of micro-ops has too many operands, holes, references or tables; \
+                     split it into two `uops!` blocks";
     let span = block
         .ops
         .first()

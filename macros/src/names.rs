@@ -59,6 +59,17 @@ impl Register {
         matches!(self.width, 'x' | 'w')
     }
 
+    /// Whether it is the same register, by whatever width.
+    pub(crate) fn is_same(self, other: Register) -> bool {
+        (self.is_general(), self.number, self.is_sp)
+            == (other.is_general(), other.number, other.is_sp)
+    }
+
+    /// Whether it is x18.
+    pub(crate) fn is_platforms(self) -> bool {
+        self.is_general() && self.number == 18
+    }
+
     /// The widths that the register has names of its own in, but for those of number 31.
     pub(crate) fn widths(self) -> &'static [char] {
         match (self.is_general(), self.number) {
@@ -66,6 +77,27 @@ impl Register {
             (true, _) => &['x', 'w'],
             (false, _) => &['v', 'b', 'h', 's', 'd', 'q'],
         }
+    }
+}
+
+/// Why x18 is refused.
+pub(crate) const PLATFORM: &str =
+    "x18 belongs to the platform (AAPCS64 6.1.1); choose another register";
+
+/// What to write instead of a name that looks like a register's and is none.
+pub(crate) fn no_register(name: &str) -> Option<&'static str> {
+    let number = name.get(1..)?.parse::<u32>().is_ok();
+    match name.chars().next()? {
+        'x' if number => {
+            Some("there are x0 to x30; number 31 is `xzr` or `sp`, whichever is meant")
+        }
+        'w' if number => {
+            Some("there are w0 to w30; number 31 is `wzr` or `wsp`, whichever is meant")
+        }
+        'v' | 'b' | 'h' | 's' | 'd' | 'q' if number => {
+            Some("vector registers are numbered from 0 to 31")
+        }
+        _ => None,
     }
 }
 

@@ -9,7 +9,7 @@ mod uops {
     opstitch::uops! {
         pub enum Op;
 
-        op Platform { ; mov x18, x0 ; add x9, x10, x18 }
+        op Platform { ; .u32 0xaa0003f2 ; .u32 0x8b120149 } // mov x18, x0; add x9, x10, x18
 
         op NoFrameRecord { ; mov x29, x0 ; add w9, w29, w10 ; ldr x29, [x19] ; sub x29, x29, 16 }
 

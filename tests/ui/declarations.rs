@@ -1,6 +1,7 @@
 opstitch::uops! {
     registers { platform: x18, none: x31, flags: nzcv }
-    registers { stack: x20, stack: x21, stack_w: x22, x1: x23, lsl: x24 }
+    registers { stack: x20, stack: x21, stack_w: x22, x1: x23, lsl: x24, again: w20 }
+    registers { value: d8, scratch: x8, wide: v8 }
     const SIZE = 8;
     const SIZE = 16;
     const X = 8;

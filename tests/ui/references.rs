@@ -11,6 +11,9 @@ opstitch::uops! {
     op LiteralByB(value: literal) { ; b =>value }
     op LiteralByBl(value: literal) { ; bl =>value }
     op LiteralByStr(value: mut literal) { ; str x0, =>value }
+    op WithoutDot(out: exit) { ; beq =>out }
+    op CallByBlr(function: call) { ; blr =>function }
+    op JumpByBr(function: call) { ; br =>function }
     op Number(slot: u12) { ; cbz x0, =>slot }
     op Register(which: reg) { ; b =>which }
     op Pinned { ; b =>stack }

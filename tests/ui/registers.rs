@@ -12,6 +12,10 @@ opstitch::uops! {
     op More { ; mov x0, x1 + 1 }
     op Alias(d: reg) { ; str X(d), [X(stack), #8] }
     op Named { ; mov x0, X(x20) }
+    op Platform { ; mov x18, x0 ; str wzr, [x0, w18, uxtw] }
+    op PlatformByNumber { ; mov w0, W(9 * 2) }
+    op NoSuchRegister { ; ldr x31, [x0] }
+    op NoSuchVector { ; fadd d0, d1, d32 }
     op MoreBehindAddress { ; ldr x0, [x1] 8 }
 }
 

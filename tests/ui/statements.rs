@@ -9,6 +9,7 @@ opstitch::uops! {
     op Bytes { ; .bytes [1, 2, 3, 4] ; ret }
     op NoMnemonic { ; 42 }
     op EmptyCold { ; ret } cold { ; only_a_label: }
+    op NothingLeadsThere { ; cbz x0, >on ; on: } cold { ; slow: ; cbz x1, <slow ; ret }
     op Inverted { ; mov.inverted x0, 0xffff }
     op Bti { ; bti c }
 }

@@ -102,8 +102,10 @@ pub(crate) fn scan(op: &Op, names: &Names<'_>, errors: &mut Errors) -> Body {
     let labels = find_labels(&hot, &cold);
     check_size(op, names, &hot, &cold, &labels, errors);
     let mut scanner = scanner::Scanner::new(names, &labels, &mut body.literal_ranges);
-    let mut failed = false;
+    let (mut failed, mut is_entered) = (false, false);
     for (statements, into) in [(&hot, &mut body.hot), (&cold, &mut body.cold)] {
+        // In the end, of the hot part.
+        is_entered = scanner.leads_to_cold();
         for tokens in statements {
             if label_of(tokens).is_none() {
                 match scanner.statement(tokens) {
@@ -118,11 +120,18 @@ pub(crate) fn scan(op: &Op, names: &Names<'_>, errors: &mut Errors) -> Body {
         }
     }
     let used = scanner.used();
-    if let Some(cold) = &op.cold
-        && body.cold.is_empty()
-    {
-        let message = "this cold part has no instruction; leave it out";
-        errors.add(syn::Error::new(cold.keyword, message));
+    if let Some(cold) = &op.cold {
+        let message = match body.cold.is_empty() {
+            true => Some("this cold part has no instruction; leave it out"),
+            false if !is_entered && !failed => Some(
+                "nothing leads to this cold part; branch to a label in it, `; cbz x0, >slow`, or leave \
+                 it out",
+            ),
+            false => None,
+        };
+        if let Some(message) = message {
+            errors.add(syn::Error::new(cold.keyword, message));
+        }
     }
     for (operand, used) in names.operands.iter().zip(used) {
         // Where a statement is wrong, it may be the one that was to use the operand.
@@ -258,11 +267,7 @@ fn check_size(
     if names.operands.len() > MAX_COUNT {
         refuse("operands", names.operands.len(), MAX_COUNT);
     }
-    let references: usize = hot
-        .iter()
-        .chain(cold)
-        .map(|tokens| tokens.windows(2).filter(|pair| is_arrow(pair)).count())
-        .sum();
+    let references: usize = hot.iter().chain(cold).map(|tokens| arrows(tokens)).sum();
     if references > MAX_COUNT {
         refuse("references", references, MAX_COUNT);
     }
@@ -272,6 +277,17 @@ fn check_size(
 fn is_arrow(tokens: &[TokenTree]) -> bool {
     let at = |index: usize, char| is_punct(tokens.get(index), char);
     at(0, '>') || at(0, '<') || (at(1, '>') && (at(0, '=') || at(0, '-')))
+}
+
+/// How many label arguments a statement has: an arrow begins an argument, or the first of them, behind the mnemonic.
+fn arrows(tokens: &[TokenTree]) -> usize {
+    let arguments = split_at_commas(tokens.get(1..).unwrap_or(&[]));
+    // Behind `b.eq` comes what is left of the mnemonic.
+    let begins = |argument: &&[TokenTree]| {
+        let suffix = is_punct(argument.first(), '.');
+        is_arrow(&argument[if suffix { 2 } else { 0 }.min(argument.len())..])
+    };
+    arguments.iter().filter(|argument| begins(argument)).count()
 }
 
 fn split_at_commas(tokens: &[TokenTree]) -> Vec<&[TokenTree]> {

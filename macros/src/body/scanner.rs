@@ -18,6 +18,8 @@ pub(super) struct Scanner<'a> {
     labels: &'a [Label],
     literal_ranges: &'a mut BTreeMap<usize, (i128, i128)>,
     used: Vec<bool>,
+    /// Whether a label of the cold part has been met behind an arrow.
+    leads_to_cold: bool,
     /// The number of the statement that is read.
     statement: usize,
     // What has been read of it.
@@ -38,6 +40,7 @@ impl<'a> Scanner<'a> {
             labels,
             literal_ranges,
             used: vec![false; names.operands.len()],
+            leads_to_cold: false,
             statement: 0,
             mnemonic: String::new(),
             arguments: Vec::new(),
@@ -49,6 +52,11 @@ impl<'a> Scanner<'a> {
     /// Goes on to the next statement.
     pub(super) fn next(&mut self) {
         self.statement += 1;
+    }
+
+    /// Whether what has been read leads to the cold part.
+    pub(super) fn leads_to_cold(&self) -> bool {
+        self.leads_to_cold
     }
 
     /// Which operands have been met.
@@ -254,6 +262,9 @@ impl<'a> Scanner<'a> {
         let Some((register, name)) = self.named_register(name) else {
             return Ok(None);
         };
+        if register.is_platforms() {
+            return error(name.span(), names::PLATFORM);
+        }
         out.push(Piece::Tokens(quote!(#name)));
         Ok(Some((register.width, &tokens[1..])))
     }
@@ -315,7 +326,11 @@ impl<'a> Scanner<'a> {
         }
         let number = self.names.eval(&expr)?;
         let name = u8::try_from(number).ok().map(|n| format!("{width}{n}"));
-        match name.filter(|name| Register::parse(name).is_some()) {
+        let register = name.as_deref().and_then(Register::parse);
+        match name.filter(|_| register.is_some()) {
+            Some(_) if register.is_some_and(Register::is_platforms) => {
+                error(pieces::first_span(&expr), names::PLATFORM)
+            }
             Some(name) => {
                 let name = Ident::new(&name, family.span());
                 out.push(Piece::Tokens(quote!(#name)));
@@ -523,10 +538,19 @@ impl<'a> Scanner<'a> {
                 "{is}; behind `=>` of `{mnemonic}` belongs {} or {last}",
                 rest.join(", ")
             ),
-            None => format!(
-                "{is}, and `{mnemonic}` cannot refer to anything outside the micro-op; load an \
-                 address as a `literal`"
-            ),
+            None => {
+                let hint = match (mnemonic.as_str(), mnemonic.strip_prefix('b')) {
+                    ("br", _) => format!("write `b =>{name}`"),
+                    ("blr", _) if kind != Kind::Exit => format!("write `bl =>{name}`"),
+                    (_, Some(condition)) if names::is_condition(condition) => {
+                        format!("write `b.{condition} =>{name}`")
+                    }
+                    _ => "load an address as a `literal`".to_owned(),
+                };
+                format!(
+                    "{is}, and `{mnemonic}` cannot refer to anything outside the micro-op; {hint}"
+                )
+            }
         }
     }
 
@@ -542,7 +566,8 @@ impl<'a> Scanner<'a> {
                 .filter(|(_, label)| label.statement < here)
                 .last()
         };
-        if let Some((index, _)) = found {
+        if let Some((index, label)) = found {
+            self.leads_to_cold |= label.cold;
             return Ok(FIRST_LOCAL.saturating_add(index));
         }
         if let Some(operand) = self.names.operand(name) {
@@ -667,15 +692,34 @@ impl<'a> Scanner<'a> {
             if let Some((first, other)) = found
                 && first != operand
             {
-                let message = format!(
-                    "one immediate can depend on one operand only, and `{other}` stands here too; \
-                     compute the value before the micro-op is pushed, or with an instruction"
-                );
-                return error(name.span(), message);
+                return error(name.span(), self.two_in_one(first, operand, other, name));
             }
             found = Some((operand, name));
         }
         Ok(found)
+    }
+
+    /// Why two cannot stand in one immediate.
+    fn two_in_one(&self, first: usize, second: usize, other: &Ident, name: &Ident) -> String {
+        let is_constant = |operand: usize| self.names.operands[operand].is_constant;
+        match (is_constant(first), is_constant(second)) {
+            (true, true) => format!(
+                "`{other}` and `{name}` are both patched in by the compiler, and only one number can be in one \
+                 place; declare a constant of their sum, or of whatever this is"
+            ),
+            (false, false) => format!(
+                "one immediate can depend on one operand only, and `{other}` stands here too; compute the \
+                 value before the micro-op is pushed, or with an instruction"
+            ),
+            (first_is_constant, _) => {
+                let constant = if first_is_constant { other } else { name };
+                format!(
+                    "`{constant}` is patched in by the compiler, so no operand can stand in the same immediate; \
+                     write its value, `const {constant} = ..;` without a kind, and check it where it is known: \
+                     `const _: () = assert!(core::mem::offset_of!(..) == ..);`"
+                )
+            }
+        }
     }
 
     fn check_names(&self, expr: &Expr) -> syn::Result<()> {
@@ -722,6 +766,10 @@ impl<'a> Scanner<'a> {
             ("constants", constants.collect()),
         ];
         let mut message = format!("`{text}` is no operand, register, label or constant here");
+        if let Some(hint) = names::no_register(&text) {
+            message = format!("there is no register `{text}`; {hint}");
+            return syn::Error::new(name.span(), message);
+        }
         let all = groups.iter().flat_map(|(_, names)| names);
         let nearest = all.min_by_key(|known| names::distance(known, &text));
         if let Some(nearest) = nearest.filter(|known| names::distance(known, &text) <= 2) {

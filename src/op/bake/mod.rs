@@ -19,7 +19,9 @@
 //!   an instruction do not influence each other's bits;
 //! - what holds for the probes holds for all values. dynasm-rs's encoders copy bits of the
 //!   expression's value or of its negative; `uops!` chooses the probes so that any two of these bits, and
-//!   those of the views, that behave alike in all probes behave alike for every value;
+//!   those of the views, that behave alike in all probes behave alike for every value. (Where an operand has more than
+//!   65,536 values, and its expression more than moves bits, this is so for a sample of them, as it is for what several
+//!   operands of a `.u32` do together);
 //! - a reference's instruction can hold what it refers to.
 
 mod holes;

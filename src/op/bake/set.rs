@@ -24,12 +24,15 @@ pub struct Totals {
     pub references: usize,
     /// Words of tables.
     pub tables: usize,
+    /// Operands.
+    pub operands: usize,
 }
 
 impl Totals {
     /// Whether a template can hold places in arrays of these lengths.
     pub const fn fit(&self) -> bool {
-        self.holes <= 1 << 16 && self.references <= 1 << 16 && self.tables <= 1 << 15
+        let counted_in_16_bits = self.holes | self.references | self.operands;
+        counted_in_16_bits <= 1 << 16 && self.tables <= 1 << 15
     }
 }
 
@@ -40,6 +43,7 @@ pub const fn totals(all: &[Baked]) -> Totals {
         holes: 0,
         references: 0,
         tables: 0,
+        operands: 0,
     };
     let mut i = 0;
     while i < all.len() {
@@ -47,6 +51,7 @@ pub const fn totals(all: &[Baked]) -> Totals {
         totals.holes += all[i].holes.len();
         totals.references += all[i].references.len();
         totals.tables += all[i].table.len();
+        totals.operands += all[i].template.operand_count as usize;
         i += 1;
     }
     totals
@@ -117,4 +122,29 @@ pub const fn templates<const N: usize>(all: &[Baked], names: &[(u16, u8)]) -> [T
         i += 1;
     }
     joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_template_counts_in_16_bits_is_no_more() {
+        const MOST: usize = 1 << 16;
+        let none = totals(&[]);
+        assert!(none.fit());
+        let with = |change: fn(&mut Totals, usize), count: usize| {
+            let mut totals = none;
+            change(&mut totals, count);
+            totals.fit()
+        };
+        let fields: [fn(&mut Totals, usize); 3] = [
+            |totals, count| totals.holes = count,
+            |totals, count| totals.references = count,
+            |totals, count| totals.operands = count,
+        ];
+        for field in fields {
+            assert!(with(field, MOST) && !with(field, MOST + 1) && !with(field, 2 * MOST));
+        }
+    }
 }
