@@ -5,7 +5,8 @@ use thiserror::Error;
 /// What was wrong with a micro-op, a trace or a link, and what to do about it.
 ///
 /// No call that returns one has changed anything: the builder is as it was before the call and can be used
-/// further. ([`push_all`](crate::TraceBuilder::push_all) is many calls: what it pushed before the error stays.)
+/// further. (Some are several calls: what [`push_all`](crate::TraceBuilder::push_all) pushed before the error stays, and
+/// [`finish_at`](crate::TraceBuilder::finish_at) may have finished the trace, which can be linked to another address.)
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -48,6 +49,18 @@ pub enum Error {
         operand: &'static str,
         /// The number that was given.
         number: u8,
+    },
+    /// A number that is no vector register's, or none that the operand is declared to name.
+    #[error("{op}: {operand}=v{number} is no register that the operand can name; use v0 to v{max}")]
+    NoVectorRegister {
+        /// The micro-op's name.
+        op: &'static str,
+        /// The operand's name.
+        operand: &'static str,
+        /// The number that was given.
+        number: u8,
+        /// The highest number allowed.
+        max: u8,
     },
     /// Register x18, which belongs to the platform (AAPCS64 6.1.1).
     #[error("{op}: {operand}=x18 belongs to the platform; use x0 to x17 or x19 to x30")]
@@ -270,7 +283,13 @@ mod tests {
                 operand,
                 number: 31,
             },
-            Error::NoRegister { .. } => Error::PlatformRegister { op, operand },
+            Error::NoRegister { .. } => Error::NoVectorRegister {
+                op,
+                operand,
+                number: 32,
+                max: 31,
+            },
+            Error::NoVectorRegister { .. } => Error::PlatformRegister { op, operand },
             Error::PlatformRegister { .. } => Error::Foreign {
                 op: "Guard",
                 operand: "otherwise",

@@ -2,7 +2,7 @@
 //! happened.
 
 use opstitch::{
-    Error, FallThrough, MicroOp, MicroOpSet, Options, Reach, Reg, Target, TraceBuilder,
+    Error, FallThrough, MicroOp, MicroOpSet, Options, Reach, Reg, Target, TraceBuilder, VReg,
 };
 
 opstitch::uops! {
@@ -151,6 +151,25 @@ fn the_platform_register_is_refused() {
     says(
         error,
         "Clear: register=x18 belongs to the platform; use x0 to x17 or x19 to x30",
+    );
+}
+
+#[test]
+fn vector_registers_are_those_that_the_operand_names() {
+    mod vectors {
+        opstitch::uops! {
+            op Any(n: vreg) { ; fadd d0, d0, D(n) }
+            op Low(n: vreg in 0..=15) { ; fmul v0.s4, v1.s4, V(n).s[0] }
+        }
+    }
+    use vectors::{Any, Low};
+    says(
+        refused(|b| b.push(Any { n: VReg(32) })),
+        "Any: n=v32 is no register that the operand can name; use v0 to v31",
+    );
+    says(
+        refused(|b| b.push(Low { n: VReg(16) })),
+        "Low: n=v16 is no register that the operand can name; use v0 to v15",
     );
 }
 
@@ -470,6 +489,8 @@ fn a_label_behind_the_last_micro_op_does_no_harm_unused() {
     let linked = builder.finish().unwrap().link(0x1_0000).unwrap();
     assert_eq!(linked.bytes(), plain());
     assert_eq!(builder.bind(label), Err(Error::Finished));
+    assert_eq!(builder.bind_new(), Err(Error::Finished));
+    assert_eq!(builder.label().to_string(), "label 1", "one more was made");
 }
 
 #[test]

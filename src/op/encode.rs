@@ -83,6 +83,12 @@ impl Op {
                     operand: operand_name,
                     number,
                 },
+                (OperandKind::VReg, Ok(number)) => Error::NoVectorRegister {
+                    op,
+                    operand: operand_name,
+                    number,
+                    max: range.span as u8,
+                },
                 _ => self.out_of_range(index, value),
             };
         }

@@ -16,11 +16,12 @@ use template::MicroOpSet;
 
 /// A value that can be pushed to a trace: one of the structs that `uops!` makes, or their enum.
 ///
-/// The macro writes the implementations; there is no need to write one by hand.
+/// The macro writes the implementations. There is no need to write one by hand, and what the library promises holds for
+/// the macro's: one that says what is not so, or whose set has been put together by hand, can make `push` panic.
 pub trait MicroOp {
     /// The operands' values, as many as the largest micro-op of the type has.
     #[doc(hidden)]
-    type Operands: AsMut<[u64]>;
+    type Operands: AsMut<[u64]> + Clone;
 
     /// What [`set`](MicroOp::set) holds, for the compiler to look into; or nothing.
     #[doc(hidden)]

@@ -11,7 +11,7 @@ use crate::error::Error;
 ///
 /// x0 to x17 and x19 to x30. x18 belongs to the platform (AAPCS64 6.1.1) and 31 is the stack pointer
 /// or the zero register, depending on the instruction; both are refused when the micro-op is
-/// pushed, with [`Error::OperandOutOfRange`] or [`Error::PlatformRegister`].
+/// pushed, with [`Error::PlatformRegister`] or [`Error::NoRegister`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Reg(pub u8);
 
@@ -22,7 +22,8 @@ impl fmt::Display for Reg {
 }
 
 /// A SIMD and floating-point register chosen when a micro-op is pushed: the value of a `vreg`
-/// operand. v0 to v31.
+/// operand. v0 to v31, or up to what the operand is declared to name; others are refused when the micro-op is pushed, with
+/// [`Error::NoVectorRegister`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VReg(pub u8);
 
@@ -223,7 +224,7 @@ handles! {
     /// An 8-byte word of a trace that may be changed after it is installed, such as an inline
     /// cache: the value of a `mut literal` operand. Made by
     /// [`TraceBuilder::mut_literal`](crate::TraceBuilder::mut_literal).
-    MutLiteral, "literal";
+    MutLiteral, "mut literal";
 }
 
 /// A type that a field of a micro-op has.

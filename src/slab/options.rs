@@ -78,10 +78,16 @@ impl SlabOptions {
     /// Sets whether the slab keeps, of every trace, what lies where in it, until its space is reclaimed:
     /// what [`Slab::locate`], [`InstalledTrace::listing`](super::InstalledTrace::listing) and
     /// [`Slab::watch`] need. That takes half a kilobyte a trace, 12 bytes a micro-op and 8 an operand. Traces that were built without
-    /// [annotations](crate::Options::annotate) have less to tell.
-    #[cfg(feature = "inspect")]
+    /// [annotations](crate::Options::annotate) have less to tell. Without the feature `inspect`, which those belong to,
+    /// nothing is kept.
+    #[cfg_attr(not(feature = "inspect"), expect(unused_mut))]
     pub fn annotate(mut self, annotate: bool) -> SlabOptions {
-        self.annotate = annotate;
+        #[cfg(feature = "inspect")]
+        {
+            self.annotate = annotate;
+        }
+        #[cfg(not(feature = "inspect"))]
+        let _ = annotate;
         self
     }
 

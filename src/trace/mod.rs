@@ -288,7 +288,8 @@ impl TraceBuilder {
     }
 
     /// Forgets the trace, finished or not, and keeps the memory for the next one. Labels, exits and
-    /// changeable literals made so far are no longer valid, and are refused from now on.
+    /// changeable literals made so far are no longer valid, and are refused from now on: until the builder has been cleared
+    /// 2<sup>32</sup> times more, when numbers begin to repeat.
     pub fn clear(&mut self) {
         self.handles = Handles::new(self.handles.tag().wrapping_add(1));
         self.finished = false;
@@ -338,10 +339,15 @@ impl TraceBuilder {
 
     /// Names the trace, until [`clear`](TraceBuilder::clear): listings, reports of faults, profilers and
     /// debuggers call it so. Any text will do, such as where its loop is in the interpreted program; a breakpoint
-    /// is easiest to set on a name that is an identifier. Without one a trace is called by its number in the slab.
-    #[cfg(feature = "inspect")]
+    /// is easiest to set on a name that is an identifier. Without one a trace is called by its number in the slab. Without
+    /// the feature `inspect` nothing asks for a name, and none is kept.
     pub fn set_name(&mut self, name: &str) {
-        self.name = Some(name.into());
+        #[cfg(feature = "inspect")]
+        {
+            self.name = Some(name.into());
+        }
+        #[cfg(not(feature = "inspect"))]
+        let _ = name;
     }
 
     /// The options the builder was made with.
@@ -428,6 +434,9 @@ impl TraceBuilder {
     /// # Errors
     /// [`Error::Finished`].
     pub fn bind_new(&mut self) -> Result<Label, Error> {
+        if self.finished {
+            return Err(Error::Finished);
+        }
         let label = self.label();
         self.bind(label)?;
         Ok(label)

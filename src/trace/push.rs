@@ -93,7 +93,8 @@ impl TraceBuilder {
     #[inline(never)]
     fn push_quickly<M: MicroOp>(&mut self, op: &M) -> bool {
         let (data, set, index) = (const { &M::DATA }, op.set(), op.index());
-        let (mut values, mut encoded) = (op.operands(), op.operands());
+        let mut values = op.operands();
+        let mut encoded = values.clone();
         let encodes = data.templates.get(index).is_some_and(|it| it.encoded);
         let ready =
             !encodes || Op::new(set, index).is_some_and(|op| op.encode(encoded.as_mut()).is_ok());
