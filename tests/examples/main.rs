@@ -10,6 +10,10 @@ mod oracle;
 #[allow(dead_code)]
 pub mod quickstart;
 mod readme;
+#[cfg(unix)]
+#[path = "../../examples/side_traces.rs"]
+#[allow(dead_code)]
+pub mod side_traces;
 #[path = "../common/snapshots.rs"]
 mod snapshots;
 mod source;
@@ -89,6 +93,35 @@ fn quickstart_gets_the_same_result_both_ways() {
     result.unwrap();
     assert_snapshot("example_quickstart", &without_counts(&text));
     assert_eq!(text.contains("\nafter 53393 instructions\n"), EMULATED);
+}
+
+#[test]
+#[cfg(unix)]
+fn side_traces_leave_until_an_exit_is_linked_and_when_the_link_is_undone() {
+    let (text, result) = output(side_traces::run);
+    result.unwrap();
+    let counts: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains(" steps, "))
+        .collect();
+    assert_eq!(
+        counts,
+        [
+            "6: 8 steps, 2 of them by Rust, 0 calls by traces so far",
+            "7: 16 steps, 5 of them by Rust, 0 calls by traces so far",
+            "27: 111 steps, 3 of them by Rust, 38 calls by traces so far",
+            "97: 118 steps, 0 of them by Rust, 81 calls by traces so far",
+            "871: 178 steps, 10 of them by Rust, 136 calls by traces so far",
+        ]
+    );
+    let linked: Vec<_> = text
+        .lines()
+        .filter(|line| line.ends_with("; linked"))
+        .collect();
+    assert!(
+        matches!(linked[..], [line] if line.contains(" b trace 2 ")),
+        "{text}"
+    );
 }
 
 #[test]
