@@ -117,8 +117,6 @@ struct Machine {
     /// How often that was taken since it led here, and what it is linked to.
     taken: u32,
     side: Option<InstalledTrace>,
-    /// Where [`triple`] is.
-    triple: Target,
 }
 
 impl Machine {
@@ -138,7 +136,6 @@ impl Machine {
 
         let (way_in, to) = install_to(&slab, "way in", [Enter])?;
         way_in.link(to, &main)?;
-        let triple = Target::new(address_of_triple(&main))?;
         Ok(Machine {
             vm: Vm::default(),
             slab,
@@ -147,7 +144,6 @@ impl Machine {
             odd,
             taken: 0,
             side: None,
-            triple,
         })
     }
 
@@ -177,7 +173,7 @@ impl Machine {
 
     /// Makes the trace for odd numbers, and links it in between.
     fn stitch_side_trace(&mut self) -> Result<(), Box<dyn Error>> {
-        let function = self.triple;
+        let function = Target::new(address_of_triple())?;
         let (side, back) = install_to(&self.slab, "triple", [Triple { function }])?;
         side.link(back, &self.main)?;
         // Only now, when it is whole: from here on threads may run it.
@@ -204,13 +200,11 @@ impl Machine {
         Ok(unsafe { entry.call(&self.slab.pin(), &raw mut self.vm) })
     }
 
-    /// The same with an emulator, into which the traces are loaded as they are now, links and all.
+    /// The same with an emulator, into which the slab is loaded as it is now, links and all.
     #[cfg(not(target_arch = "aarch64"))]
     fn enter(&mut self) -> Result<ExitTaken, Box<dyn Error>> {
         let mut emulator = opstitch_emulator::Emulator::new()?;
-        for trace in [&self.way_in, &self.main].into_iter().chain(&self.side) {
-            emulator.load(&trace.snapshot()?.linked().ok_or("no trace")?)?;
-        }
+        emulator.load_slab(&self.slab)?;
         let Vm {
             number,
             steps,
@@ -219,7 +213,7 @@ impl Machine {
         let words = [number, steps, calls].map(u64::to_le_bytes);
         let vm = emulator.allocate_bytes(&words.concat())?;
         emulator.set_x(0, vm)?;
-        emulator.on_call(self.triple.address(), |cpu| {
+        emulator.on_call(address_of_triple(), |cpu| {
             // What `triple` does, in the emulator's memory.
             let calls = cpu.x(0)? + 16;
             cpu.write_u64(calls, cpu.read_u64(calls)? + 1)?;
@@ -235,11 +229,11 @@ impl Machine {
     }
 }
 
-/// Where the runtime's function is. To the emulator any address will do that the slab needs no trampoline for.
-fn address_of_triple(near: &InstalledTrace) -> u64 {
+/// Where the runtime's function is. To the emulator it is where we say.
+fn address_of_triple() -> u64 {
     match cfg!(target_arch = "aarch64") {
         true => triple as *const () as u64,
-        false => near.address() + (16 << 20),
+        false => 0x7fff_0000_0000,
     }
 }
 

@@ -46,7 +46,28 @@ impl<'a> Emulator<'a> {
     /// [`Error::Overlap`] where another trace, a call target or guest memory lies, [`Error::TooLong`] where the
     /// address space ends, [`Error::OutOfMemory`].
     pub fn load(&mut self, linked: &LinkedTrace) -> Result<(), Error> {
-        let trace = Loaded::new(linked);
+        self.put(Loaded::new(linked), linked.bytes())
+    }
+
+    /// Puts all code of a slab at its addresses, as it is at this moment: its traces, with what their exits are linked to,
+    /// where their points are invalidated and what their literals are set to, and its trampolines, with where they lead. Takes
+    /// away what was loaded of the slab before: call it again after each change.
+    ///
+    /// # Errors
+    /// [`Error::NotAnnotated`] if the slab keeps no annotations; as [`load`](Emulator::load): then a part of it is loaded.
+    #[cfg(all(unix, feature = "slab"))]
+    pub fn load_slab(&mut self, slab: &opstitch::slab::Slab) -> Result<(), Error> {
+        let code = slab.snapshots().map_err(|_| Error::NotAnnotated)?;
+        for address in self.engine.get_data().traces.within(slab.addresses()) {
+            self.unload(address)?;
+        }
+        for piece in code {
+            self.put(Loaded::of_slab(&piece), piece.bytes())?;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, trace: Loaded, bytes: &[u8]) -> Result<(), Error> {
         let (address, len) = (trace.address, trace.len);
         let overlap = |occupant| Error::Overlap {
             address,
@@ -61,7 +82,7 @@ impl<'a> Emulator<'a> {
             return Err(overlap(Occupant::Target(*target)));
         }
         engine::map(&mut self.engine, address, len, Kind::Code)?;
-        self.engine.write_from(address, linked.bytes())?;
+        self.engine.write_from(address, bytes)?;
         self.engine.get_data_mut().traces.insert(trace);
         Ok(())
     }

@@ -133,6 +133,10 @@ pub enum Error {
         source: Box<Error>,
     },
 
+    /// A slab that does not know what lies where in it.
+    #[error("the slab keeps no annotations: make it with `SlabOptions::annotate`")]
+    NotAnnotated,
+
     /// Unicorn refused something that should have worked.
     #[error(
         "Unicorn failed to {action} ({code}): if memory is not short, this is a bug in \
@@ -387,7 +391,8 @@ mod tests {
                 at: here(),
                 source: Box::new(Error::NotMapped { address }),
             },
-            Error::InCall { .. } => Error::Unicorn {
+            Error::InCall { .. } => Error::NotAnnotated,
+            Error::NotAnnotated => Error::Unicorn {
                 action: "map memory",
                 code: "NOMEM".to_owned(),
             },

@@ -45,6 +45,11 @@
 //! a trace that relies on one of them is caught here instead of on the day the function is
 //! recompiled.
 //!
+//! # Slabs
+//!
+//! With the feature `slab`, `Emulator::load_slab` loads all that is installed in an `opstitch::slab::Slab`, which is there
+//! on hosts of any kind: so links between traces, invalidation, changeable literals and retargeted functions can be tried.
+//!
 //! # What the emulator cannot check
 //!
 //! - **BTI.** Unicorn cannot mark pages as guarded, so an indirect branch may land anywhere. A

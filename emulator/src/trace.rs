@@ -1,24 +1,57 @@
 //! The traces that are loaded: which addresses are whose, and which part they belong to.
 
-use opstitch::{LinkedTrace, Part};
+use std::ops::Range;
+
+#[cfg(all(unix, feature = "slab"))]
+use opstitch::slab::Snapshot;
+use opstitch::{LinkedTrace, OpAt, Part};
 
 use crate::error::Location;
 use crate::outcome::Executed;
 
-/// A trace whose bytes are in the guest's memory.
+/// A trace whose bytes are in the guest's memory, or a trampoline.
 pub(crate) struct Loaded {
-    linked: LinkedTrace,
+    /// None of a trampoline.
+    linked: Option<LinkedTrace>,
     pub(crate) address: u64,
     pub(crate) len: u64,
 }
+
+/// The instructions of a slab's trampoline, in bytes. The address that they load lies behind them.
+#[cfg(all(unix, feature = "slab"))]
+const TRAMPOLINE: Range<u32> = 0..8;
 
 impl Loaded {
     pub(crate) fn new(linked: &LinkedTrace) -> Loaded {
         Loaded {
             address: linked.address(),
             len: linked.bytes().len() as u64,
-            linked: linked.clone(),
+            linked: Some(linked.clone()),
         }
+    }
+
+    /// A piece of a slab's code.
+    #[cfg(all(unix, feature = "slab"))]
+    pub(crate) fn of_slab(code: &Snapshot) -> Loaded {
+        Loaded {
+            address: code.address(),
+            len: code.bytes().len() as u64,
+            linked: code.linked(),
+        }
+    }
+
+    /// Where a part is, in bytes.
+    fn range(&self, part: Part) -> Range<u32> {
+        match (&self.linked, part) {
+            (Some(linked), part) => linked.range(part),
+            #[cfg(all(unix, feature = "slab"))]
+            (None, Part::Trampolines) => TRAMPOLINE,
+            (None, _) => 0..0,
+        }
+    }
+
+    fn op_at(&self, offset: u32) -> Option<OpAt<'_>> {
+        self.linked.as_ref()?.op_at(offset)
     }
 
     pub(crate) fn holds(&self, address: u64) -> bool {
@@ -31,7 +64,7 @@ impl Loaded {
         let first = address - self.address;
         let last = first + 4 * words;
         let count = |part| {
-            let range = self.linked.range(part);
+            let range = self.range(part);
             let bytes = last
                 .min(range.end.into())
                 .saturating_sub(first.max(range.start.into()));
@@ -62,6 +95,15 @@ impl Traces {
     pub(crate) fn remove(&mut self, address: u64) -> Option<Loaded> {
         let index = self.index(address).checked_sub(1)?;
         (self.sorted[index].address == address).then(|| self.sorted.remove(index))
+    }
+
+    /// Where those begin that lie in a range.
+    #[cfg(all(unix, feature = "slab"))]
+    pub(crate) fn within(&self, range: Range<u64>) -> Vec<u64> {
+        let addresses = self.sorted.iter().map(|trace| trace.address);
+        addresses
+            .filter(|address| range.contains(address))
+            .collect()
     }
 
     pub(crate) fn clear(&mut self) {
@@ -99,7 +141,7 @@ impl Traces {
         let offset = trace.map(|trace| (at - trace.address) as u32);
         let op = trace
             .zip(offset)
-            .and_then(|(trace, offset)| trace.linked.op_at(offset));
+            .and_then(|(trace, offset)| trace.op_at(offset));
         Location {
             pc,
             trace: trace.map(|trace| trace.address),

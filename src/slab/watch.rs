@@ -84,6 +84,21 @@ impl InstalledTrace {
     }
 }
 
+impl Slab {
+    /// All code that is in the slab at this moment, in the order of the addresses: the traces that have not been dropped, as
+    /// [`InstalledTrace::snapshot`] has them, and the trampolines.
+    ///
+    /// # Errors
+    /// [`SlabError::NotAnnotated`].
+    pub fn snapshots(&self) -> Result<Vec<Snapshot>, SlabError> {
+        let state = self.shared.lock();
+        let table = state.table.as_ref().ok_or(SlabError::NotAnnotated)?;
+        let pieces = table.iter().filter(|(_, piece)| !piece.dropped);
+        let snapshot = |(start, piece)| state.snapshot(&self.shared, start, piece);
+        Ok(pieces.map(snapshot).collect())
+    }
+}
+
 impl State {
     fn snapshot(&self, shared: &Shared, start: u32, piece: &Piece) -> Snapshot {
         let start = start as usize * shared.granule;

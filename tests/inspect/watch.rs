@@ -212,6 +212,37 @@ fn whoever_installs_goes_on_after_the_watchers_know() {
     assert_eq!((notes.take().len(), notes.kept()), (200, 0));
 }
 
+#[test]
+fn the_code_of_a_slab_is_its_traces_and_trampolines() {
+    let slab = annotated(MAPPINGS[0]);
+    let a = far(&slab, 0);
+    let first = slab.install(&calling(&[a]).trace()).unwrap();
+    let second = slab.install(&plain(1, 0).trace()).unwrap();
+    let code = |slab: &Slab| {
+        let snapshots = slab.snapshots().unwrap();
+        assert!(snapshots.is_sorted_by_key(Snapshot::address));
+        let all = snapshots.into_iter().map(|code| {
+            let linked = code.linked();
+            assert_eq!(linked.is_none(), code.located().target().is_some());
+            assert!(linked.is_none_or(|linked| linked.bytes() == code.bytes()));
+            code.located().to_string()
+        });
+        let mut all: Vec<_> = all.collect();
+        all.sort();
+        all
+    };
+    let entry = |number| format!("trace {number}, entry");
+    let trampoline = format!("trampoline to {a}");
+    assert_eq!(code(&slab), [entry(0), entry(1), trampoline.clone()]);
+    drop(second);
+    assert_eq!(code(&slab), [entry(0), trampoline], "it is dropped");
+    drop(first);
+    slab.reclaim().unwrap();
+    assert_eq!(code(&slab), [""; 0]);
+    let bare = Slab::new(1 << 16).unwrap();
+    assert!(matches!(bare.snapshots(), Err(SlabError::NotAnnotated)));
+}
+
 /// Panics when it is told of the second trace; the first one it lets wait until the others are there.
 #[derive(Debug)]
 struct Fragile {
