@@ -5,22 +5,23 @@
 //! itself, and counts: an exit that was taken ten times is worth a trace. From then on no odd number leaves.
 //!
 //! ```text
-//!  Rust ──► way in ──┐   loads the pinned registers
-//!                    ▼
-//!               ┌─► loop ──── odd ────┐       ┌─► triple ──┐
-//!               │    │ even           ▼       │            │
-//!               └────┘           back to Rust, or linked   └──► loop
+//!  Rust ──► loop: Enter       loads the pinned registers
+//!                 top: ◄──────────────────────────┐
+//!             ┌── GuardEven                       │
+//!             │   Half ──► top                    │
+//!             ▼                                   │
+//!          exit: back to Rust, or linked ──► side trace: Triple
 //! ```
 //!
-//! A linked trace finds the registers as the exit's guard left them. So `loop` and `triple` do not load them; what Rust
-//! calls is the way in, which does, and goes on to the loop by a linked exit, too.
+//! A linked trace finds the registers as the exit's guard left them. So the side trace does not load them, and goes back
+//! to the label behind those micro-ops of the loop that do.
 
 use std::error::Error;
 use std::io::Write;
 
 use opstitch::inspect::Symbols;
 use opstitch::slab::{ExitTaken, InstalledTrace, Slab, SlabOptions};
-use opstitch::{Exit, MicroOp, Target, TraceBuilder};
+use opstitch::{Exit, Target, TraceBuilder};
 
 /// What traces share with Rust.
 #[repr(C)]
@@ -59,8 +60,6 @@ pub mod uop {
 
         /// Loads the registers: the only argument is the machine.
         op Enter { ; mov vm, x0 ; ldr number, [vm, NUMBER] ; ldr steps, [vm, STEPS] }
-        /// Goes on at an exit, be it linked or not.
-        op Goto(to: exit) { ; b =>to }
         /// Leaves when the sequence is at its end.
         op GuardMore(done: exit) { ; cmp number, #1 ; b.eq =>done }
         /// Leaves for an odd number.
@@ -71,6 +70,8 @@ pub mod uop {
         op Triple(function: call) {
             ; mov x0, vm ; mov x1, number ; bl =>function ; mov number, x0 ; add steps, steps, #1
         }
+        /// Goes on at an exit, be it linked or not.
+        op Goto(to: exit) { ; b =>to }
         /// Writes back what Rust wants to see.
         op Spill { ; str number, [vm, NUMBER] ; str steps, [vm, STEPS] }
         /// Says which exit it was.
@@ -92,27 +93,12 @@ fn leave(exit: u64) -> [Op; 2] {
     [Spill.into(), Leave { exit }.into()]
 }
 
-/// Installs a trace of these micro-ops that goes on at an exit, which is to be linked.
-fn install_to(
-    slab: &Slab,
-    name: &str,
-    ops: impl IntoIterator<Item = impl MicroOp>,
-) -> Result<(InstalledTrace, Exit), Box<dyn Error>> {
-    let mut builder = TraceBuilder::new();
-    builder.set_name(name);
-    let to = builder.linkable_exit(leave(NOT_LINKED))?;
-    builder.push_all(ops)?;
-    builder.push(Goto { to })?;
-    Ok((slab.install(&builder.finish()?)?, to))
-}
-
 struct Machine {
     vm: Vm,
     slab: Slab,
-    /// What Rust calls.
-    way_in: InstalledTrace,
-    /// The loop, and its exit for odd numbers.
+    /// The loop, where it begins in there, and its exit for odd numbers.
     main: InstalledTrace,
+    top: u32,
     odd: Exit,
     /// How often that was taken since it led here, and what it is linked to.
     taken: u32,
@@ -127,20 +113,18 @@ impl Machine {
         builder.set_name("loop");
         let done = builder.exit(leave(DONE))?;
         let odd = builder.linkable_exit(leave(ODD))?;
+        builder.push(Enter)?;
         let top = builder.bind_new()?;
         builder.push(GuardMore { done })?;
         builder.push(GuardEven { odd })?;
         builder.push(Half)?;
         builder.jump(top)?;
-        let main = slab.install(&builder.finish()?)?;
-
-        let (way_in, to) = install_to(&slab, "way in", [Enter])?;
-        way_in.link(to, &main)?;
+        let trace = builder.finish()?;
         Ok(Machine {
             vm: Vm::default(),
+            main: slab.install(&trace)?,
+            top: trace.label_offset(top).ok_or("the top is not there")?,
             slab,
-            way_in,
-            main,
             odd,
             taken: 0,
             side: None,
@@ -174,8 +158,13 @@ impl Machine {
     /// Makes the trace for odd numbers, and links it in between.
     fn stitch_side_trace(&mut self) -> Result<(), Box<dyn Error>> {
         let function = Target::new(address_of_triple())?;
-        let (side, back) = install_to(&self.slab, "triple", [Triple { function }])?;
-        side.link(back, &self.main)?;
+        let mut builder = TraceBuilder::new();
+        builder.set_name("odd");
+        let back = builder.linkable_exit(leave(NOT_LINKED))?;
+        builder.push(Triple { function })?;
+        builder.push(Goto { to: back })?;
+        let side = self.slab.install(&builder.finish()?)?;
+        side.link_at(back, &self.main, self.top)?;
         // Only now, when it is whole: from here on threads may run it.
         self.main.link(self.odd, &side)?;
         self.side = Some(side);
@@ -195,7 +184,7 @@ impl Machine {
     /// Runs the traces until one is left.
     #[cfg(target_arch = "aarch64")]
     fn enter(&mut self) -> Result<ExitTaken, Box<dyn Error>> {
-        let entry = self.way_in.entry::<extern "C" fn(*mut Vm) -> ExitTaken>();
+        let entry = self.main.entry::<extern "C" fn(*mut Vm) -> ExitTaken>();
         // SAFETY: the traces use no more than the machine, keep the stack as it is, and say which exit it was.
         Ok(unsafe { entry.call(&self.slab.pin(), &raw mut self.vm) })
     }
@@ -205,13 +194,8 @@ impl Machine {
     fn enter(&mut self) -> Result<ExitTaken, Box<dyn Error>> {
         let mut emulator = opstitch_emulator::Emulator::new()?;
         emulator.load_slab(&self.slab)?;
-        let Vm {
-            number,
-            steps,
-            calls,
-        } = self.vm;
-        let words = [number, steps, calls].map(u64::to_le_bytes);
-        let vm = emulator.allocate_bytes(&words.concat())?;
+        let words = [self.vm.number, self.vm.steps, self.vm.calls];
+        let vm = emulator.allocate_bytes(&words.map(u64::to_le_bytes).concat())?;
         emulator.set_x(0, vm)?;
         emulator.on_call(address_of_triple(), |cpu| {
             // What `triple` does, in the emulator's memory.
@@ -219,13 +203,12 @@ impl Machine {
             cpu.write_u64(calls, cpu.read_u64(calls)? + 1)?;
             cpu.set_x(0, 3 * cpu.x(1)? + 1)
         })?;
-        emulator.run(self.way_in.address(), 100_000)?;
-        let [number, steps, calls] = [vm, vm + 8, vm + 16].map(|at| emulator.read_u64(at));
-        (self.vm.number, self.vm.steps, self.vm.calls) = (number?, steps?, calls?);
-        Ok(ExitTaken {
-            exit: emulator.x(0)?,
-            operand: emulator.x(1)?,
-        })
+        emulator.run(self.main.address(), 100_000)?;
+        self.vm.number = emulator.read_u64(vm)?;
+        self.vm.steps = emulator.read_u64(vm + 8)?;
+        self.vm.calls = emulator.read_u64(vm + 16)?;
+        let (exit, operand) = (emulator.x(0)?, emulator.x(1)?);
+        Ok(ExitTaken { exit, operand })
     }
 }
 
@@ -264,7 +247,11 @@ pub fn run(out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
     for number in [6, 7, 27, 97] {
         count(&mut machine, number, out)?;
     }
-    writeln!(out, "\n{}", machine.main.listing(&Symbols::new())?)?;
+    let symbols = Symbols::new().with("triple", address_of_triple());
+    writeln!(out, "\n{}", machine.main.listing(&symbols)?)?;
+    if let Some(side) = &machine.side {
+        writeln!(out, "{}", side.listing(&symbols)?)?;
+    }
     machine.drop_side_trace()?;
     count(&mut machine, 871, out)
 }

@@ -16,7 +16,7 @@ pub(super) struct Around {
 /// A place in the slab.
 #[derive(Debug, Clone)]
 pub(super) enum Outside {
-    /// The entry of a trace, and its number.
+    /// A trace, by its number, and how far into it.
     Trace(String),
     /// A trampoline, and where it leads to now.
     Trampoline { target: Target, now: u64 },

@@ -24,7 +24,10 @@ impl Snapshot {
 
 fn outside(located: &Located) -> Option<Outside> {
     match (located.trace(), located.target(), located.leads_to()) {
-        (Some(id), ..) => Some(Outside::Trace(id.to_string())),
+        (Some(id), ..) => Some(Outside::Trace(match located.offset() {
+            0 => id.to_string(),
+            offset => format!("{id}+{offset:#x}"),
+        })),
         (None, Some(target), Some(now)) => Some(Outside::Trampoline { target, now }),
         _ => None,
     }

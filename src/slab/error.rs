@@ -94,6 +94,16 @@ pub enum SlabError {
     /// A trace that has been dropped.
     #[error("the trace has been dropped; install it again before linking to it")]
     DroppedTrace,
+    /// A place in a trace where no instruction begins.
+    #[error(
+        "no instruction begins {offset:#x} bytes into the trace, whose code has {len:#x}; ask `Trace::label_offset` for a place"
+    )]
+    NoSuchPlace {
+        /// The place, in bytes from the trace's start.
+        offset: u32,
+        /// The length of the trace's code, in bytes.
+        len: u32,
+    },
     /// An exit that is not one of the trace's, or cannot be linked.
     #[error("exit {exit} cannot be linked: {why}")]
     NotLinkable {
@@ -212,7 +222,8 @@ mod tests {
             SlabError::OwnTrampoline { .. } => SlabError::Snapshot,
             SlabError::Snapshot => SlabError::ForeignTrace,
             SlabError::ForeignTrace => SlabError::DroppedTrace,
-            SlabError::DroppedTrace => SlabError::NotLinkable {
+            SlabError::DroppedTrace => SlabError::NoSuchPlace { offset: 6, len: 64 },
+            SlabError::NoSuchPlace { .. } => SlabError::NotLinkable {
                 exit: 2,
                 why: NotLinkable::OfAnotherTrace,
             },

@@ -20,6 +20,8 @@ use crate::trace::state::MutableWord;
 pub(super) struct TraceState {
     pub(super) block: Block,
     pub(super) len: usize,
+    /// How much of that is hot and cold code, which trampolines and literals come behind.
+    pub(super) code_len: u32,
     pub(super) uses: Vec<Use>,
     pub(super) statistics: Statistics,
     pub(super) tag: u32,
@@ -202,6 +204,7 @@ impl State {
             state: TraceState {
                 block,
                 len,
+                code_len: (trace.hot_len() + trace.cold_len()) as u32,
                 uses,
                 statistics: link.statistics(),
                 tag: trace.tag(),

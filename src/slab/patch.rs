@@ -5,7 +5,7 @@
 
 use super::install::Incoming;
 use super::{InstalledTrace, Shared, Slab, SlabError, State, TraceId, Writer, os};
-use crate::asm::{NOP, branch};
+use crate::asm::{NOP, WORD, branch};
 use crate::op::operand::{Exit, Target};
 
 /// What a patch site can hold: two of the instructions that may be exchanged while others run them (Arm ARM
@@ -54,20 +54,34 @@ impl InstalledTrace {
         self.link_id(exit, to.id)
     }
 
+    /// As [`link`](InstalledTrace::link), into the middle of the other trace: to the instruction so many bytes from its
+    /// start, most often where [`label_offset`](crate::Trace::label_offset) said that a loop begins, behind the micro-ops
+    /// that load the pinned registers. What comes in front of that, such as an invalidation point at the entry, is passed by.
+    ///
+    /// # Errors
+    /// As `link`; [`SlabError::NoSuchPlace`] if no instruction of the trace begins there.
+    pub fn link_at(&self, exit: Exit, to: &InstalledTrace, offset: u32) -> Result<(), SlabError> {
+        self.link_place(exit, to.id, offset)
+    }
+
     /// As [`link`](InstalledTrace::link), to a trace of the same slab that is known by name.
     ///
     /// # Errors
     /// As `link`; [`SlabError::DroppedTrace`] if there is no such trace any more.
     pub fn link_id(&self, exit: Exit, to: TraceId) -> Result<(), SlabError> {
+        self.link_place(exit, to, 0)
+    }
+
+    fn link_place(&self, exit: Exit, to: TraceId, offset: u32) -> Result<(), SlabError> {
         let shared = &*self.slab.shared;
         if !to.is_of(shared) {
             return Err(SlabError::ForeignTrace);
         }
         let mut state = shared.lock_to_change()?;
         let site = self.site(&mut state, exit)?;
-        let entry = state.start(shared, to)?;
+        let place = state.instruction(shared, to, offset)?;
         let at = state.site_start(shared, self.id, site)?;
-        state.patch(shared, [(at, Patch::Jump(entry as i64 - at as i64))])?;
+        state.patch(shared, [(at, Patch::Jump(place as i64 - at as i64))])?;
         state.forget_link(self.id, site);
         state.note_link(self.id, site, to)
     }
@@ -196,6 +210,20 @@ impl State {
     /// Where a trace starts, in bytes from the slab's start.
     fn start(&mut self, shared: &Shared, id: TraceId) -> Result<usize, SlabError> {
         Ok(self.trace(id)?.block.start as usize * shared.granule)
+    }
+
+    /// Where an instruction of a trace is, in bytes from the slab's start.
+    fn instruction(
+        &mut self,
+        shared: &Shared,
+        id: TraceId,
+        offset: u32,
+    ) -> Result<usize, SlabError> {
+        let len = self.trace(id)?.code_len;
+        if offset >= len || !offset.is_multiple_of(WORD) {
+            return Err(SlabError::NoSuchPlace { offset, len });
+        }
+        Ok(self.start(shared, id)? + offset as usize)
     }
 
     /// Where a site is, in bytes from the slab's start.

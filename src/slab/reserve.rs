@@ -100,6 +100,7 @@ impl Reservation<'_> {
         let trace = TraceState {
             block,
             len,
+            code_len: linked.range(Part::Cold).end,
             uses: Vec::new(),
             statistics: linked.statistics(),
             tag: linked.tag(),

@@ -83,8 +83,8 @@ impl<'b> Trace<'b> {
     /// that has set its registers up as the micro-ops in front of the label do. `None` if it was bound nowhere or behind the
     /// last micro-op, or if another trace's builder made it.
     ///
-    /// Whoever goes there sees to it that the trace is still there: a slab undoes links when a trace is dropped, but knows
-    /// nothing of addresses.
+    /// An exit of another trace of a slab is linked to it by `InstalledTrace::link_at`, and the link is undone when the trace
+    /// is dropped. Whoever goes there by address sees to that himself.
     ///
     /// ```
     /// # opstitch::uops! {

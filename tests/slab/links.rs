@@ -64,6 +64,52 @@ fn a_linked_exit_is_a_branch_and_an_unlinked_one_a_nop() {
 }
 
 #[test]
+fn a_link_can_lead_into_the_middle_of_a_trace() {
+    for slab in slabs(1 << 16) {
+        let mut built = leaving(&[5, 6]);
+        let from = slab.install(&built.trace()).unwrap();
+        let before = words(&from);
+        let exit = built.known[0];
+        let mut with_label = build(|b| {
+            b.push(Constant { value: big(0) })?;
+            let middle = b.bind_new()?;
+            b.push(Leave { code: 1 })?;
+            Ok(middle)
+        });
+        let middle = with_label.known;
+        let trace = with_label.trace();
+        let (offset, code) = (trace.label_offset(middle).unwrap(), trace.hot_len() as u32);
+        let to = slab.install(&trace).unwrap();
+        let leads_to = |place: u32| {
+            let changed = changes(&from, &before);
+            let &[(at, word)] = changed.as_slice() else {
+                panic!("one word, not {changed:x?}");
+            };
+            assert_eq!(destination(word, at), Some(to.address() + u64::from(place)));
+            assert_eq!(from.linked_to(exit).unwrap(), Some(to.id()));
+        };
+        assert!(offset > 0);
+        from.link_at(exit, &to, offset).unwrap();
+        leads_to(offset);
+        from.link(exit, &to).unwrap();
+        leads_to(0);
+        from.link_at(exit, &to, code - 4).unwrap();
+        leads_to(code - 4);
+        // Behind the code is the constant.
+        assert!(to.len() > code as usize);
+        for wrong in [1, offset + 2, code.next_multiple_of(8), u32::MAX - 3] {
+            let error = from.link_at(exit, &to, wrong).unwrap_err();
+            assert!(matches!(error, SlabError::NoSuchPlace { .. }), "{error}");
+            leads_to(code - 4);
+        }
+        drop(to);
+        check(&from, &before, None);
+        drop(from);
+        assert_empty(&slab);
+    }
+}
+
+#[test]
 fn a_trace_that_goes_is_unlinked_first() {
     for slab in slabs(1 << 20) {
         let mut built = leaving(&[5, 6, 7]);

@@ -101,6 +101,7 @@ impl Raw {
             state: TraceState {
                 block,
                 len,
+                code_len: len as u32,
                 uses: Vec::new(),
                 statistics: Statistics::default(),
                 tag: TAG,
