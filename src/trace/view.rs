@@ -192,10 +192,10 @@ impl<'b> Trace<'b> {
     /// One that another stands for comes with that one's NOP.
     pub(crate) fn link_sites(&self) -> impl Iterator<Item = (u32, Option<u32>)> + 'b {
         let b = self.builder;
-        (0..).zip(&b.exits).filter_map(move |(number, exit)| {
+        let linkable = (0..).zip(&b.exits).filter(|(_, exit)| exit.linkable);
+        linkable.map(|(number, exit)| {
             let offset = b.places.offset(Place::exit(exit.same_as));
-            let at = is_placed(offset).then(|| offset * 4);
-            exit.linkable.then_some((number, at))
+            (number, is_placed(offset).then(|| offset * 4))
         })
     }
 
