@@ -342,14 +342,11 @@ fn exits_that_go_on_at_different_labels_are_different() {
     let mut builder = elide();
     let (one, two) = (builder.bind_new().unwrap(), builder.label());
     let exits = [one, two, one].map(|to| {
-        let exit = builder.declare_exit();
-        builder
-            .define_exit(exit, |code| {
-                code.push(Add { n: 9 })?;
-                code.jump(to)
-            })
-            .unwrap();
-        exit
+        let exit = builder.exit_with(|code| {
+            code.push(Add { n: 9 })?;
+            code.jump(to)
+        });
+        exit.unwrap()
     });
     for out in exits {
         builder.push(Guard { out }).unwrap();

@@ -384,6 +384,27 @@ fn an_exit_that_is_used_must_have_code() {
 }
 
 #[test]
+fn an_exit_that_could_not_be_made_is_not_there() {
+    let mut builder = TraceBuilder::new();
+    let refused = [
+        builder.exit([Add { n: 1 }]),
+        builder.exit_with(|code| code.push(Add { n: 1 })),
+        builder.linkable_exit_with(|_| Ok(())),
+        builder.exit_with(|code| {
+            code.push(Return)?;
+            code.push(Add { n: 4096 })
+        }),
+    ];
+    assert!(refused.iter().all(Result::is_err), "{refused:?}");
+    // The next one has the number that these would have had.
+    let exit = builder.exit_with(|code| {
+        code.push(Add { n: 1 })?;
+        code.push(Return)
+    });
+    assert_eq!(exit.unwrap().to_string(), "exit 0");
+}
+
+#[test]
 fn an_exit_has_its_code_once() {
     let error = refused(|b| {
         let exit = b.exit([Return])?;

@@ -279,13 +279,44 @@ impl<'b> ExitCode<'b> {
     }
 }
 
+fn push_each<M: MicroOp>(
+    code: &mut ExitCode<'_>,
+    ops: impl IntoIterator<Item = M>,
+) -> Result<(), Error> {
+    ops.into_iter().try_for_each(|op| code.push(op))
+}
+
 impl TraceBuilder {
     /// Makes a side exit of these micro-ops. Exits with the same code become one.
     ///
     /// # Errors
     /// As [`define_exit`](TraceBuilder::define_exit).
     pub fn exit<M: MicroOp>(&mut self, ops: impl IntoIterator<Item = M>) -> Result<Exit, Error> {
-        self.new_exit(ops, false)
+        self.new_exit(false, |code| push_each(code, ops))
+    }
+
+    /// Makes a side exit of what `write` pushes: micro-ops of any types, and perhaps a [`jump`](ExitCode::jump).
+    ///
+    /// ```
+    /// # opstitch::uops! {
+    /// #     op Spill(slot: u12) { ; str x19, [x20, slot * 8] }
+    /// #     op Leave(pc: u16) { ; movz x0, pc ; ret }
+    /// # }
+    /// # let mut builder = opstitch::TraceBuilder::new();
+    /// let overflow = builder.exit_with(|code| {
+    ///     code.push(Spill { slot: 2 })?;
+    ///     code.push(Leave { pc: 7 })
+    /// })?;
+    /// # Ok::<(), opstitch::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`define_exit`](TraceBuilder::define_exit).
+    pub fn exit_with(
+        &mut self,
+        write: impl FnOnce(&mut ExitCode<'_>) -> Result<(), Error>,
+    ) -> Result<Exit, Error> {
+        self.new_exit(false, write)
     }
 
     /// Makes a side exit of these micro-ops that begins with a NOP, so that it can be linked to another trace
@@ -297,21 +328,30 @@ impl TraceBuilder {
         &mut self,
         ops: impl IntoIterator<Item = M>,
     ) -> Result<Exit, Error> {
-        self.new_exit(ops, true)
+        self.new_exit(true, |code| push_each(code, ops))
     }
 
-    fn new_exit<M: MicroOp>(
+    /// As [`exit_with`](TraceBuilder::exit_with), of one that can be [linked](TraceBuilder::linkable_exit).
+    ///
+    /// # Errors
+    /// As [`define_exit`](TraceBuilder::define_exit).
+    pub fn linkable_exit_with(
         &mut self,
-        ops: impl IntoIterator<Item = M>,
+        write: impl FnOnce(&mut ExitCode<'_>) -> Result<(), Error>,
+    ) -> Result<Exit, Error> {
+        self.new_exit(true, write)
+    }
+
+    fn new_exit(
+        &mut self,
         linkable: bool,
+        write: impl FnOnce(&mut ExitCode<'_>) -> Result<(), Error>,
     ) -> Result<Exit, Error> {
         if self.finished {
             return Err(Error::Finished);
         }
         let exit = self.declare(linkable);
-        let defined = self.define_exit(exit, |code| {
-            ops.into_iter().try_for_each(|op| code.push(op))
-        });
+        let defined = self.define_exit(exit, write);
         match defined {
             Ok(()) => Ok(exit),
             Err(error) => {
