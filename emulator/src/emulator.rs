@@ -223,7 +223,7 @@ impl<'a> Emulator<'a> {
     ///
     /// # Errors
     /// [`Error::NoEntry`] if `entry` is no instruction of a loaded trace; [`Error::Limit`], [`Error::Fault`],
-    /// [`Error::NoTarget`] and [`Error::InCall`] for what the trace did.
+    /// [`Error::NoTarget`], [`Error::Unbalanced`] and [`Error::InCall`] for what the trace did.
     pub fn run(&mut self, entry: u64, limit: u64) -> Result<Outcome, Error> {
         run::run(&mut self.engine, entry, limit)
     }

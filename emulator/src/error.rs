@@ -98,6 +98,18 @@ pub enum Error {
         at: Location,
     },
 
+    /// The trace returned with another stack pointer than it began with.
+    #[error(
+        "the trace returned with `sp` {by:+} bytes from where it was, {at}: give back on every way \
+         out what was taken of the stack, and no more"
+    )]
+    Unbalanced {
+        /// How far `sp` is above where it was, in bytes; below, if it is negative.
+        by: i64,
+        /// The instruction that returned.
+        at: Location,
+    },
+
     /// An instruction could not be executed.
     #[error("{} {address:#x}, {at}: {}", .kind.what(), .kind.advice())]
     Fault {
@@ -366,7 +378,11 @@ mod tests {
                 limit: 1000,
                 at: here(),
             },
-            Error::Limit { .. } => fault(FaultKind::ReadUnmapped),
+            Error::Limit { .. } => Error::Unbalanced {
+                by: -16,
+                at: here(),
+            },
+            Error::Unbalanced { .. } => fault(FaultKind::ReadUnmapped),
             Error::Fault { kind, .. } => fault(match kind {
                 FaultKind::ReadUnmapped => FaultKind::WriteUnmapped,
                 FaultKind::WriteUnmapped => FaultKind::WriteProtected,

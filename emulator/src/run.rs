@@ -186,11 +186,20 @@ fn finish(
     let run = &mut engine.get_data_mut().run;
     let missed = run.missed.take().filter(|_| result.is_err());
     match (run.ended.take(), missed) {
-        (Some(Ended::Outcome(end)), _) => Ok(Outcome {
-            end,
-            executed: run.executed,
-            calls: run.calls,
-        }),
+        (Some(Ended::Outcome(end)), _) => {
+            let outcome = Outcome {
+                end,
+                executed: run.executed,
+                calls: run.calls,
+            };
+            match engine.register(SP)?.wrapping_sub(ENTRY_SP) as i64 {
+                by if by != 0 && end == End::Returned => {
+                    let at = locate(engine, pc);
+                    Err(Error::Unbalanced { by, at })
+                }
+                _ => Ok(outcome),
+            }
+        }
         (Some(Ended::Panic(panic)), _) => resume_unwind(panic),
         (Some(Ended::Limit), _) => {
             let limit = run.limit;

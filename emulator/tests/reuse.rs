@@ -66,7 +66,8 @@ fn clear_leaves_nothing() {
     emulator.set_x(21, buffer).unwrap();
     // Round towards zero.
     emulator.set_x(0, 3 << 22).unwrap();
-    run(&mut emulator, &linked);
+    let unbalanced = emulator.run(AT, 100);
+    assert!(matches!(unbalanced, Err(Error::Unbalanced { by: -16, .. })));
     emulator.clear().unwrap();
     for n in 0..=30 {
         assert_eq!(emulator.x(n).unwrap(), fresh.x(n).unwrap());

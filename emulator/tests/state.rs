@@ -177,7 +177,12 @@ fn every_run_has_the_whole_stack() {
     let top = emulator.sp().unwrap();
     for n in 1..4 {
         emulator.set_x(0, n).unwrap();
-        run(&mut emulator, &linked);
+        let error = emulator.run(AT, 100).unwrap_err();
+        let Error::Unbalanced { by: -16, at } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(at.op.as_deref(), Some("op 1 Return"));
+        assert_eq!(executed(&emulator), [3, 0, 0]);
         assert_eq!(emulator.sp().unwrap(), top - 16);
         assert_eq!(emulator.read_u64(top - 16).unwrap(), n);
     }
