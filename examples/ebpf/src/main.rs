@@ -9,7 +9,7 @@ use ebpf::interpret::interpret;
 use ebpf::listing::listing;
 use ebpf::load;
 use ebpf::program::Program;
-use ebpf::run::{End, Machine, Settings};
+use ebpf::run::{Checks, End, Machine, Settings};
 use ebpf::statistics::Words;
 use opstitch::FallThrough;
 
@@ -60,7 +60,8 @@ fn parse() -> Result<Arguments, Failure> {
             "--entry" => arguments.entry = Some(value()?),
             "--budget" => arguments.settings.budget = value()?.parse()?,
             "--interpret" => arguments.interpret = true,
-            "--unchecked" => arguments.settings.checked = false,
+            // SAFETY: whoever says so trusts the program: that is what it means.
+            "--unchecked" => arguments.settings.checks = unsafe { Checks::off() },
             "--nop" => {
                 let options = arguments.settings.options;
                 arguments.settings.options = options.fall_through(FallThrough::Nop);

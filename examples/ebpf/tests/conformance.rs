@@ -1,7 +1,7 @@
 //! The conformance programs of a table, which is no part of this project: the variable EBPF_CONFORMANCE has its path.
 
 use ebpf::conformance::{Report, parse, run};
-use ebpf::run::Settings;
+use ebpf::run::{Checks, Settings};
 use opstitch::FallThrough::{self, Elide, Nop};
 use opstitch::Options;
 
@@ -12,7 +12,11 @@ fn report(checked: bool, fall_through: FallThrough) -> Option<Report> {
     };
     let table = std::fs::read_to_string(path).unwrap();
     let settings = Settings {
-        checked,
+        checks: match checked {
+            true => Checks::ON,
+            // SAFETY: the programs of the suite keep to their memory.
+            false => unsafe { Checks::off() },
+        },
         options: Options::new().fall_through(fall_through),
         ..Settings::default()
     };

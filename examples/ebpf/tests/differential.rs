@@ -132,13 +132,13 @@ fn random_programs() {
         for budget in [0, 30, 300, 3000] {
             let options = Options::new().fall_through(fall_through);
             let checked = Settings {
-                checked: true,
+                checks: support::checks(true),
                 options,
                 budget,
             };
             let mut checked = Machine::new(checked, &helpers).unwrap();
             let unchecked = Settings {
-                checked: false,
+                checks: support::checks(false),
                 options,
                 budget,
             };

@@ -447,7 +447,7 @@ fn a_helper_ends_the_program_from_within_a_function() {
     assert_eq!(run(&code, &mut []).end, End::Returned(4));
     // Without checks as well.
     let settings = Settings {
-        checked: false,
+        checks: checks(false),
         ..Settings::default()
     };
     let mut machine = Machine::new(settings, &builtin()).unwrap();

@@ -15,7 +15,7 @@ fn machines() -> Vec<Machine> {
     let ways = &[true, false][usize::from(is_slow)..];
     let machine = |&checked: &bool| {
         let settings = Settings {
-            checked,
+            checks: checks(checked),
             ..Settings::default()
         };
         Machine::new(settings, &builtin()).unwrap()

@@ -23,7 +23,7 @@ fn check(code: &[Instruction], islands: impl Fn(bool, FallThrough) -> bool) {
         for checked in [false, true] {
             let options = Options::new().fall_through(fall_through).annotate(false);
             let settings = Settings {
-                checked,
+                checks: checks(checked),
                 options,
                 ..Settings::default()
             };

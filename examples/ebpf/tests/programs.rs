@@ -290,7 +290,7 @@ fn results_and_memory() {
                 run(
                     &case,
                     Settings {
-                        checked,
+                        checks: support::checks(checked),
                         options,
                         ..Settings::default()
                     },
@@ -344,7 +344,7 @@ fn instructions_executed() {
         let executed = interpreted(&case);
         let per_instruction = |checked| {
             let settings = Settings {
-                checked,
+                checks: support::checks(checked),
                 ..Settings::default()
             };
             run(&case, settings).unwrap() as f64 / executed as f64

@@ -50,7 +50,7 @@ impl Machine {
         });
         Ok(Machine {
             emulator: Emulator::new()?,
-            translator: Translator::new(settings.options, settings.checked),
+            translator: Translator::new(settings.options, settings.checks.are_on()),
             settings,
             helpers: helpers.to_vec(),
             calls: calls.collect::<Result<_, opstitch::Error>>()?,

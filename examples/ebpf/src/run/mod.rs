@@ -29,7 +29,7 @@ use crate::translate::Origin;
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// Whether accesses are checked and the budget holds.
-    pub checked: bool,
+    pub checks: Checks,
     /// What opstitch is told.
     pub options: Options,
     /// The instructions that a program may execute: see [`translate`](crate::translate). Without checks
@@ -37,10 +37,33 @@ pub struct Settings {
     pub budget: u64,
 }
 
+/// Whether programs are checked while they run. Without checks, running one is as safe as the program is, so whoever leaves
+/// them out vouches for it: there, not where it is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checks(bool);
+
+impl Checks {
+    /// They are.
+    pub const ON: Checks = Checks(true);
+
+    /// They are not.
+    ///
+    /// # Safety
+    /// Every program that is run with these settings accesses no memory but what it is given.
+    #[allow(unsafe_code)]
+    pub const unsafe fn off() -> Checks {
+        Checks(false)
+    }
+
+    fn are_on(self) -> bool {
+        self.0
+    }
+}
+
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
-            checked: true,
+            checks: Checks::ON,
             options: Options::new().fall_through(FallThrough::Elide),
             budget: 1 << 30,
         }

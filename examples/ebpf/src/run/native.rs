@@ -44,7 +44,7 @@ impl Machine {
         });
         Ok(Machine {
             slab: Slab::new(SLAB)?,
-            translator: Translator::new(settings.options, settings.checked),
+            translator: Translator::new(settings.options, settings.checks.are_on()),
             settings,
             calls: calls.collect::<Result<_, opstitch::Error>>()?,
         })
@@ -77,8 +77,6 @@ impl Machine {
 
     /// Runs a program on this input: r1 is its address, r2 its length. It stays changed.
     ///
-    /// Without checks, the caller vouches for the program.
-    ///
     /// # Errors
     /// None; under the emulator there are some.
     pub fn run(&mut self, loaded: &mut Loaded, input: &mut [u8]) -> Result<Outcome, Error> {
@@ -109,7 +107,7 @@ impl Machine {
             .installed
             .entry::<extern "C" fn(*const u64, u64, u64) -> Left>();
         // SAFETY: a verified program keeps the stack balanced and leaves its end in x0 and x1. With checks
-        // it accesses the memory in `words` only, which outlives the call; without, the caller vouches for
+        // it accesses the memory in `words` only, which outlives the call; whoever left them out vouched for
         // it. Helpers do not unwind: they are `extern "C"`. The pin is of the trace's slab.
         let left = unsafe { entry.call(&pin, words.as_ptr(), address, len) };
         input.copy_from_slice(&given.to_vec());

@@ -7,6 +7,16 @@ pub(crate) mod interpreter;
 
 use ebpf::instruction::*;
 use ebpf::program::Program;
+use ebpf::run::Checks;
+
+/// With checks or without.
+pub(crate) fn checks(on: bool) -> Checks {
+    match on {
+        true => Checks::ON,
+        // SAFETY: the programs of the tests keep to their memory, or run in the emulator.
+        false => unsafe { Checks::off() },
+    }
+}
 
 /// An instruction.
 pub(crate) fn slot(opcode: u8, dst: u8, src: u8, offset: i16, imm: i32) -> Instruction {
