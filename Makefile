@@ -52,7 +52,8 @@ lint: ## Formatting, Clippy with and without the feature `inspect`, documentatio
 	@# The tests ask for `inspect`, so what is built beside them has it: hence the libraries alone.
 	@echo "lint: Clippy, the libraries without features"
 	@cargo clippy $(CARGO_FLAGS) $(WORKSPACE) --lib --no-default-features -- -D warnings
-	@echo "lint: documentation"
+	@echo "lint: documentation, without features and with all"
+	@RUSTDOCFLAGS="$${RUSTDOCFLAGS:-} -D warnings" cargo doc $(CARGO_FLAGS) -p opstitch --no-default-features --no-deps
 	@RUSTDOCFLAGS="$${RUSTDOCFLAGS:-} -D warnings" cargo doc $(CARGO_FLAGS) $(WORKSPACE) --all-features --no-deps
 	@if command -v shellcheck >/dev/null; then \
 	    echo "lint: shell scripts"; shellcheck scripts/*.sh .ci/run; \

@@ -199,7 +199,7 @@ impl Machine {
         emulator.set_x(0, vm)?;
         emulator.on_call(address_of_triple(), |cpu| {
             // What `triple` does, in the emulator's memory.
-            let calls = cpu.x(0)? + 16;
+            let calls = cpu.x(0)? + std::mem::offset_of!(Vm, calls) as u64;
             cpu.write_u64(calls, cpu.read_u64(calls)? + 1)?;
             cpu.set_x(0, 3 * cpu.x(1)? + 1)
         })?;

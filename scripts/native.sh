@@ -196,7 +196,7 @@ target_dir() { printf '%s/%s\n' "${CARGO_TARGET_DIR:-$PWD/target}" "$1"; }
 # found, of another build of glibc: threads then hang.
 qemu='qemu-aarch64 -L / -cpu max'
 
-# Some optimization: it takes half a minute more to compile, and the tests a sixth of the time in QEMU.
+# Some optimization: compiling takes half a minute longer, and QEMU a sixth of the time for the tests.
 cross_environment() {
     cat <<SH
 export RUSTC=/usr/bin/rustc

@@ -17,7 +17,7 @@ use crate::trace::Loaded;
 /// Creating one takes half a millisecond or more, [`clear`](Emulator::clear) a hundredth of that:
 /// keep one for thousands of traces. Closures may borrow what lives for `'a`.
 pub struct Emulator<'a> {
-    engine: Engine<'a>,
+    pub(crate) engine: Engine<'a>,
     /// The core as it was at first, with its system registers.
     fresh: Context,
 }
@@ -49,25 +49,7 @@ impl<'a> Emulator<'a> {
         self.put(Loaded::new(linked), linked.bytes())
     }
 
-    /// Puts all code of a slab at its addresses, as it is at this moment: its traces, with what their exits are linked to,
-    /// where their points are invalidated and what their literals are set to, and its trampolines, with where they lead. Takes
-    /// away what was loaded of the slab before: call it again after each change.
-    ///
-    /// # Errors
-    /// [`Error::NotAnnotated`] if the slab keeps no annotations; as [`load`](Emulator::load): then a part of it is loaded.
-    #[cfg(all(unix, feature = "slab"))]
-    pub fn load_slab(&mut self, slab: &opstitch::slab::Slab) -> Result<(), Error> {
-        let code = slab.snapshots().map_err(|_| Error::NotAnnotated)?;
-        for address in self.engine.get_data().traces.within(slab.addresses()) {
-            self.unload(address)?;
-        }
-        for piece in code {
-            self.put(Loaded::of_slab(&piece), piece.bytes())?;
-        }
-        Ok(())
-    }
-
-    fn put(&mut self, trace: Loaded, bytes: &[u8]) -> Result<(), Error> {
+    pub(crate) fn put(&mut self, trace: Loaded, bytes: &[u8]) -> Result<(), Error> {
         let (address, len) = (trace.address, trace.len);
         let overlap = |occupant| Error::Overlap {
             address,

@@ -48,7 +48,7 @@
 //! # Slabs
 //!
 //! With the feature `slab`, `Emulator::load_slab` loads all that is installed in an `opstitch::slab::Slab`, which is there
-//! on hosts of any kind: so links between traces, invalidation, changeable literals and retargeted functions can be tried.
+//! on Linux and macOS, whatever the processor: so links between traces, invalidation, changeable literals and retargeted functions can be tried.
 //!
 //! # What the emulator cannot check
 //!
@@ -80,6 +80,12 @@ mod memory;
 mod outcome;
 mod registers;
 mod run;
+// Where opstitch has slabs.
+#[cfg(all(
+    feature = "slab",
+    any(target_os = "linux", target_os = "macos", target_os = "ios")
+))]
+mod slab;
 mod trace;
 
 pub use cpu::Cpu;

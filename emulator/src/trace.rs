@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-#[cfg(all(unix, feature = "slab"))]
-use opstitch::slab::Snapshot;
 use opstitch::{LinkedTrace, OpAt, Part};
 
 use crate::error::Location;
@@ -11,14 +9,13 @@ use crate::outcome::Executed;
 
 /// A trace whose bytes are in the guest's memory, or a trampoline.
 pub(crate) struct Loaded {
-    /// None of a trampoline.
-    linked: Option<LinkedTrace>,
+    /// None of a slab's trampoline.
+    pub(crate) linked: Option<LinkedTrace>,
     pub(crate) address: u64,
     pub(crate) len: u64,
 }
 
 /// The instructions of a slab's trampoline, in bytes. The address that they load lies behind them.
-#[cfg(all(unix, feature = "slab"))]
 const TRAMPOLINE: Range<u32> = 0..8;
 
 impl Loaded {
@@ -30,21 +27,10 @@ impl Loaded {
         }
     }
 
-    /// A piece of a slab's code.
-    #[cfg(all(unix, feature = "slab"))]
-    pub(crate) fn of_slab(code: &Snapshot) -> Loaded {
-        Loaded {
-            address: code.address(),
-            len: code.bytes().len() as u64,
-            linked: code.linked(),
-        }
-    }
-
     /// Where a part is, in bytes.
     fn range(&self, part: Part) -> Range<u32> {
         match (&self.linked, part) {
             (Some(linked), part) => linked.range(part),
-            #[cfg(all(unix, feature = "slab"))]
             (None, Part::Trampolines) => TRAMPOLINE,
             (None, _) => 0..0,
         }
@@ -81,7 +67,7 @@ impl Loaded {
 /// All of them, in the order of their addresses.
 #[derive(Default)]
 pub(crate) struct Traces {
-    sorted: Vec<Loaded>,
+    pub(crate) sorted: Vec<Loaded>,
     /// The one that was found last: a trace mostly goes on in itself.
     last: usize,
 }
@@ -95,15 +81,6 @@ impl Traces {
     pub(crate) fn remove(&mut self, address: u64) -> Option<Loaded> {
         let index = self.index(address).checked_sub(1)?;
         (self.sorted[index].address == address).then(|| self.sorted.remove(index))
-    }
-
-    /// Where those begin that lie in a range.
-    #[cfg(all(unix, feature = "slab"))]
-    pub(crate) fn within(&self, range: Range<u64>) -> Vec<u64> {
-        let addresses = self.sorted.iter().map(|trace| trace.address);
-        addresses
-            .filter(|address| range.contains(address))
-            .collect()
     }
 
     pub(crate) fn clear(&mut self) {

@@ -1,5 +1,5 @@
 //! The code of a slab, as it is when it is loaded.
-#![cfg(unix)]
+#![cfg(any(target_os = "linux", target_os = "macos", target_os = "ios"))]
 
 mod support;
 

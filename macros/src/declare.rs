@@ -125,8 +125,13 @@ impl Declared {
         let mut declared = self.aliases.declared.iter();
         let is_same = |known: &&String| self.aliases.all[*known].is_same(register);
         if let Some(known) = declared.find(is_same) {
-            let message =
-                format!("`{known}` is {target} already; choose another register, or use that name");
+            let name = match self.aliases.all[known].width == register.width {
+                true => known.clone(),
+                false => format!("{known}_{}", register.width),
+            };
+            let message = format!(
+                "`{known}` is that register already; write `{name}`, or choose another register"
+            );
             return Err(syn::Error::new(alias.register.span(), message));
         }
         for width in register.widths() {

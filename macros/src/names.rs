@@ -59,10 +59,12 @@ impl Register {
         matches!(self.width, 'x' | 'w')
     }
 
-    /// Whether it is the same register, by whatever width.
+    /// Whether it is the same register, by whatever width. What has the number 31 has no names of other widths.
     pub(crate) fn is_same(self, other: Register) -> bool {
+        let has_widths = !self.widths().is_empty();
         (self.is_general(), self.number, self.is_sp)
             == (other.is_general(), other.number, other.is_sp)
+            && (has_widths || self.width == other.width)
     }
 
     /// Whether it is x18.
@@ -211,6 +213,14 @@ mod tests {
             let register = Register::parse(name).unwrap();
             assert_eq!(register.name(), name);
             assert!(name.starts_with(register.width) || register.number == 31);
+        }
+        let is_same = |a, b| {
+            let [a, b] = [a, b].map(|name| Register::parse(name).unwrap());
+            a.is_same(b) && b.is_same(a)
+        };
+        assert!(is_same("x9", "w9") && is_same("v8", "d8") && is_same("sp", "sp"));
+        for (a, b) in [("x9", "d9"), ("sp", "xzr"), ("xzr", "wzr"), ("sp", "wsp")] {
+            assert!(!is_same(a, b), "{a} {b}");
         }
         for name in ["x31", "x07", "w", "xs", "v32", "", "\u{e9}1", "x+1"] {
             assert_eq!(Register::parse(name), None, "{name}");

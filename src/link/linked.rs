@@ -8,7 +8,7 @@ use super::{Plan, Statistics};
 use crate::op::operand::{MutLiteral, Target};
 use crate::op::template::MicroOpInfo;
 use crate::trace::Trace;
-use crate::trace::state::{MutableWord, Origin, Record};
+use crate::trace::state::{Island, MutableWord, Origin, Record};
 use crate::trace::view::Annotations;
 
 /// A section of a linked trace.
@@ -231,6 +231,11 @@ impl LinkedTrace {
     /// The exits that can be linked, and where their NOPs are, in bytes.
     pub(crate) fn link_sites(&self) -> &[(u32, Option<u32>)] {
         &self.map.link_sites
+    }
+
+    /// Where literals lie among the code, in bytes.
+    pub(crate) fn island_literals(&self) -> Vec<Range<u32>> {
+        Island::literals(&self.map.annotations.islands)
     }
 
     /// The invalidation points: their NOPs, and the exits' code, in bytes.

@@ -212,8 +212,8 @@ macro_rules! entries {
             ///   says with these arguments: reads and writes only memory that it may, keeps the stack
             ///   balanced and the control bits of FPCR as they were, and returns a valid `R` where AAPCS64 puts it. So it
             ///   does with whatever changeable literals are set to, targets are
-            ///   [retargeted](crate::slab::Slab::retarget) to, and exits are linked to before the call returns, by any
-            ///   thread: those are safe functions.
+            ///   [retargeted](crate::slab::Slab::retarget) to, and exits are linked to, wherever in a trace, before the call
+            ///   returns, by any thread: those are safe functions.
             /// - `pin` is a pin of the trace's slab, held until the call returns. If this process is a fork of the one that
             ///   made the slab, that one drops no trace meanwhile.
             /// - Functions that the trace calls do not unwind.

@@ -94,7 +94,7 @@ pub enum SlabError {
     /// A trace that has been dropped.
     #[error("the trace has been dropped; install it again before linking to it")]
     DroppedTrace,
-    /// A place in a trace where no instruction begins.
+    /// A place that is not in a trace's code, or no multiple of 4, or that of a literal.
     #[error(
         "no instruction begins {offset:#x} bytes into the trace, whose code has {len:#x}; ask `Trace::label_offset` for a place"
     )]
@@ -151,7 +151,7 @@ pub enum SlabError {
 #[non_exhaustive]
 pub enum NotLinkable {
     /// Another builder made it, or the trace's before or after it built the trace.
-    #[error("it is of another trace; ask the trace while whose building it was made")]
+    #[error("it is of another trace; link it in the trace that was being built when it was made")]
     OfAnotherTrace,
     /// No micro-op of the trace names it, so its code is not there.
     #[error("nothing in the trace leads to it; name it in a micro-op that is pushed")]

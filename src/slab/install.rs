@@ -22,6 +22,8 @@ pub(super) struct TraceState {
     pub(super) len: usize,
     /// How much of that is hot and cold code, which trampolines and literals come behind.
     pub(super) code_len: u32,
+    /// Where islands have literals in there.
+    pub(super) island_literals: Vec<Range<u32>>,
     pub(super) uses: Vec<Use>,
     pub(super) statistics: Statistics,
     pub(super) tag: u32,
@@ -46,7 +48,7 @@ pub(super) struct TraceState {
 pub(super) struct Site {
     /// In bytes from the trace's start.
     pub(super) at: u32,
-    /// Where it leads, and its place among what comes in there.
+    /// The trace it leads into, and its place among what comes in there.
     pub(super) leads_to: Option<(TraceId, u32)>,
 }
 
@@ -205,6 +207,7 @@ impl State {
                 block,
                 len,
                 code_len: (trace.hot_len() + trace.cold_len()) as u32,
+                island_literals: trace.island_literals(),
                 uses,
                 statistics: link.statistics(),
                 tag: trace.tag(),

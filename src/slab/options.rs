@@ -76,8 +76,7 @@ impl SlabOptions {
     }
 
     /// Sets whether the slab keeps, of every trace, what lies where in it, until its space is reclaimed:
-    /// what [`Slab::locate`], [`InstalledTrace::listing`](super::InstalledTrace::listing) and
-    /// [`Slab::watch`] need. That takes half a kilobyte a trace, 12 bytes a micro-op and 8 an operand. Traces that were built without
+    /// what `Slab::locate`, `InstalledTrace::listing` and `Slab::watch` need. That takes half a kilobyte a trace, 12 bytes a micro-op and 8 an operand. Traces that were built without
     /// [annotations](crate::Options::annotate) have less to tell. Without the feature `inspect`, which those belong to,
     /// nothing is kept.
     #[cfg_attr(not(feature = "inspect"), expect(unused_mut))]

@@ -61,7 +61,7 @@ impl InstalledTrace {
     /// # Errors
     /// As `link`; [`SlabError::NoSuchPlace`] if no instruction of the trace begins there.
     pub fn link_at(&self, exit: Exit, to: &InstalledTrace, offset: u32) -> Result<(), SlabError> {
-        self.link_place(exit, to.id, offset)
+        self.link_id_at(exit, to.id, offset)
     }
 
     /// As [`link`](InstalledTrace::link), to a trace of the same slab that is known by name.
@@ -69,10 +69,14 @@ impl InstalledTrace {
     /// # Errors
     /// As `link`; [`SlabError::DroppedTrace`] if there is no such trace any more.
     pub fn link_id(&self, exit: Exit, to: TraceId) -> Result<(), SlabError> {
-        self.link_place(exit, to, 0)
+        self.link_id_at(exit, to, 0)
     }
 
-    fn link_place(&self, exit: Exit, to: TraceId, offset: u32) -> Result<(), SlabError> {
+    /// As [`link_at`](InstalledTrace::link_at), to a trace of the same slab that is known by name.
+    ///
+    /// # Errors
+    /// As `link_at`; [`SlabError::DroppedTrace`] if there is no such trace any more.
+    pub fn link_id_at(&self, exit: Exit, to: TraceId, offset: u32) -> Result<(), SlabError> {
         let shared = &*self.slab.shared;
         if !to.is_of(shared) {
             return Err(SlabError::ForeignTrace);
@@ -105,7 +109,7 @@ impl InstalledTrace {
         Ok(())
     }
 
-    /// The trace that an exit is linked to.
+    /// The trace that an exit is linked to, wherever in it the exit leads.
     ///
     /// # Errors
     /// [`SlabError::NotLinkable`].
@@ -219,8 +223,11 @@ impl State {
         id: TraceId,
         offset: u32,
     ) -> Result<usize, SlabError> {
-        let len = self.trace(id)?.code_len;
-        if offset >= len || !offset.is_multiple_of(WORD) {
+        let trace = self.trace(id)?;
+        let len = trace.code_len;
+        let mut literals = trace.island_literals.iter();
+        let is_literal = literals.any(|range| range.contains(&offset));
+        if offset >= len || !offset.is_multiple_of(WORD) || is_literal {
             return Err(SlabError::NoSuchPlace { offset, len });
         }
         Ok(self.start(shared, id)? + offset as usize)

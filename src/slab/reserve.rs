@@ -101,6 +101,7 @@ impl Reservation<'_> {
             block,
             len,
             code_len: linked.range(Part::Cold).end,
+            island_literals: linked.island_literals(),
             uses: Vec::new(),
             statistics: linked.statistics(),
             tag: linked.tag(),

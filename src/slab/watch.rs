@@ -153,7 +153,8 @@ impl Watchers {
 }
 
 impl Slab {
-    /// Lets a watcher know of all code that is in the slab and of all that will be. The slab keeps it.
+    /// Lets a watcher know of all code that is in the slab and of all that will be. The slab keeps it, also if it panics
+    /// when it is told.
     ///
     /// # Errors
     /// [`SlabError::NotAnnotated`].
@@ -166,9 +167,10 @@ impl Slab {
         let news = state.news(&self.shared, untold);
         let all = state.news(&self.shared, known);
         drop(state);
-        self.tell_all(&watchers, news);
-        self.tell_all(std::slice::from_ref(&watcher), all);
+        let others_panic = self.tell_all(&watchers, news);
+        let panic = self.tell_all(std::slice::from_ref(&watcher), all);
         watchers.push(watcher);
+        go_on(others_panic.or(panic));
         Ok(())
     }
 
@@ -188,11 +190,11 @@ impl Slab {
         }
         let news = state.news(&self.shared, untold);
         drop(state);
-        self.tell_all(&watchers, news);
+        go_on(self.tell_all(&watchers, news));
     }
 
-    /// Tells all of everything; if some of them panic, the first panic goes on then.
-    fn tell_all(&self, watchers: &[Arc<dyn Watcher>], news: Vec<News>) {
+    /// Tells all of everything, though some of them may panic. Returns the first panic.
+    fn tell_all(&self, watchers: &[Arc<dyn Watcher>], news: Vec<News>) -> Option<Panic> {
         let mut panicked = None;
         for News {
             start,
@@ -212,9 +214,7 @@ impl Slab {
                 }
             }
         }
-        if let Some(panic) = panicked {
-            resume_unwind(panic);
-        }
+        panicked
     }
 
     fn keep(&self, start: u32, serial: u64, kept: Box<dyn Any + Send + Sync>) {
@@ -224,6 +224,16 @@ impl Slab {
         // If the code is gone already, what is to go with it goes now, without the lock.
         drop(state);
         drop(kept);
+    }
+}
+
+/// What a panic brings.
+type Panic = Box<dyn Any + Send>;
+
+/// Lets a panic that was caught go on.
+fn go_on(panic: Option<Panic>) {
+    if let Some(panic) = panic {
+        resume_unwind(panic);
     }
 }
 

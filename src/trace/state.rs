@@ -1,5 +1,8 @@
 //! What a builder remembers of the trace it is building.
 
+use std::ops::Range;
+
+use crate::asm::WORD;
 use crate::asm::branch::Field;
 use crate::asm::literal::HalfLoads;
 use crate::op::encode::Op;
@@ -471,9 +474,16 @@ pub(crate) struct Point {
 pub(crate) struct Island {
     pub(crate) start: u32,
     /// Where its literals start, `end` if it has none.
-    #[cfg_attr(not(feature = "inspect"), allow(dead_code))]
     pub(crate) literals: u32,
     pub(crate) end: u32,
+}
+
+impl Island {
+    /// Where the literals of those that have some are, in bytes: what among the code is no instruction.
+    pub(crate) fn literals(islands: &[Island]) -> Vec<Range<u32>> {
+        let literals = islands.iter().map(|it| it.literals * WORD..it.end * WORD);
+        literals.filter(|range| !range.is_empty()).collect()
+    }
 }
 
 /// The sets that micro-ops were pushed from.

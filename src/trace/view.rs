@@ -1,5 +1,7 @@
 //! A finished trace, as linking and inspection see it.
 
+use std::ops::Range;
+
 use super::TraceBuilder;
 #[cfg(feature = "inspect")]
 use super::state::PlaceKind;
@@ -197,6 +199,11 @@ impl<'b> Trace<'b> {
             let offset = b.places.offset(Place::exit(exit.same_as));
             (number, is_placed(offset).then(|| offset * 4))
         })
+    }
+
+    /// Where literals lie among the code, in bytes.
+    pub(crate) fn island_literals(&self) -> Vec<Range<u32>> {
+        Island::literals(&self.builder.islands)
     }
 
     /// The invalidation points: their NOPs, and the exits' code, in bytes.

@@ -296,3 +296,17 @@ fn what_is_told_while_a_watcher_panics_is_told_to_all() {
         }
     });
 }
+
+#[test]
+fn a_watcher_that_panics_when_it_comes_watches_all_the_same() {
+    let slab = annotated(MAPPINGS[0]);
+    let _before = slab.install(&plain(1, 0).trace()).unwrap();
+    let fragile = Arc::new(Fragile {
+        others_are_there: Barrier::new(1),
+        calls: AtomicUsize::new(1),
+    });
+    let watched = catch_unwind(AssertUnwindSafe(|| slab.watch(fragile.clone())));
+    assert!(watched.is_err());
+    let _behind = slab.install(&plain(1, 0).trace()).unwrap();
+    assert_eq!(fragile.calls.load(SeqCst), 3);
+}

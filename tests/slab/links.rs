@@ -1,6 +1,7 @@
 //! Links: the exit of one trace to the entry of another.
 
 use opstitch::slab::{InstalledTrace, NotLinkable, Slab, SlabError, TraceId};
+use opstitch::{Options, Reach, TraceBuilder};
 
 use crate::support::*;
 
@@ -63,49 +64,109 @@ fn a_linked_exit_is_a_branch_and_an_unlinked_one_a_nop() {
     }
 }
 
+/// Where an exit leads to, by the one word that has changed.
+fn leads_to(from: &InstalledTrace, before: &[u32]) -> Option<u64> {
+    let changed = changes(from, before);
+    let &[(at, word)] = changed.as_slice() else {
+        panic!("one word, not {changed:x?}");
+    };
+    destination(word, at)
+}
+
 #[test]
-fn a_link_can_lead_into_the_middle_of_a_trace() {
+fn a_link_can_lead_to_any_instruction_of_a_trace() {
     for slab in slabs(1 << 16) {
         let mut built = leaving(&[5, 6]);
         let from = slab.install(&built.trace()).unwrap();
         let before = words(&from);
         let exit = built.known[0];
+        // With a constant, which comes behind the code, and an exit, which is cold.
         let mut with_label = build(|b| {
+            let exit = b.exit([Leave { code: 9 }])?;
             b.push(Constant { value: big(0) })?;
             let middle = b.bind_new()?;
+            b.push(Guard { exit })?;
             b.push(Leave { code: 1 })?;
             Ok(middle)
         });
         let middle = with_label.known;
         let trace = with_label.trace();
-        let (offset, code) = (trace.label_offset(middle).unwrap(), trace.hot_len() as u32);
-        let to = slab.install(&trace).unwrap();
-        let leads_to = |place: u32| {
-            let changed = changes(&from, &before);
-            let &[(at, word)] = changed.as_slice() else {
-                panic!("one word, not {changed:x?}");
+        let offset = trace.label_offset(middle).unwrap();
+        let (hot, code) = (trace.hot_len(), trace.hot_len() + trace.cold_len());
+        let installed = slab.install(&trace).unwrap();
+        // And one that comes with all that it has.
+        let room = slab.reserve(trace.linked_len(0).unwrap()).unwrap();
+        let linked = trace.link(room.address()).unwrap();
+        let reserved = room.install(&linked).unwrap();
+        assert!(offset > 0 && hot < code);
+        for to in [installed, reserved] {
+            assert!(to.len() > code);
+            let check_place = |place: u32| {
+                let expected = Some(to.address() + u64::from(place));
+                assert_eq!(leads_to(&from, &before), expected);
+                assert_eq!(from.linked_to(exit).unwrap(), Some(to.id()));
             };
-            assert_eq!(destination(word, at), Some(to.address() + u64::from(place)));
-            assert_eq!(from.linked_to(exit).unwrap(), Some(to.id()));
-        };
-        assert!(offset > 0);
-        from.link_at(exit, &to, offset).unwrap();
-        leads_to(offset);
-        from.link(exit, &to).unwrap();
-        leads_to(0);
-        from.link_at(exit, &to, code - 4).unwrap();
-        leads_to(code - 4);
-        // Behind the code is the constant.
-        assert!(to.len() > code as usize);
-        for wrong in [1, offset + 2, code.next_multiple_of(8), u32::MAX - 3] {
-            let error = from.link_at(exit, &to, wrong).unwrap_err();
-            assert!(matches!(error, SlabError::NoSuchPlace { .. }), "{error}");
-            leads_to(code - 4);
+            for place in [offset, 0, hot as u32, code as u32 - 4] {
+                from.link_at(exit, &to, place).unwrap();
+                check_place(place);
+                from.link_id_at(exit, to.id(), place).unwrap();
+                check_place(place);
+            }
+            let last = code as u32 - 4;
+            for wrong in [1, offset + 2, last + 4, to.len() as u32 - 8, u32::MAX - 3] {
+                let error = from.link_at(exit, &to, wrong).unwrap_err();
+                assert!(matches!(error, SlabError::NoSuchPlace { .. }), "{error}");
+                check_place(last);
+            }
+            drop(to);
+            check(&from, &before, None);
         }
-        drop(to);
-        check(&from, &before, None);
         drop(from);
         assert_empty(&slab);
+    }
+}
+
+#[test]
+fn a_link_does_not_lead_to_a_literal_among_the_code() {
+    for slab in slabs(1 << 16) {
+        let mut built = leaving(&[5]);
+        let from = slab.install(&built.trace()).unwrap();
+        let before = words(&from);
+        let exit = built.known[0];
+        // A literal is 64 bytes away at the most, so an island comes.
+        let mut builder =
+            TraceBuilder::with_options(Options::new().reach(Reach::default().literal(64).unwrap()));
+        let value = builder.mut_literal(big(1));
+        builder.push(Cached { value }).unwrap();
+        builder.push_all([Add { n: 1 }; 40]).unwrap();
+        builder.push(Leave { code: 1 }).unwrap();
+        let trace = builder.finish().unwrap();
+        let code = trace.hot_len() + trace.cold_len();
+        let installed = slab.install(&trace).unwrap();
+        let room = slab.reserve(trace.linked_len(0).unwrap()).unwrap();
+        let linked = trace.link(room.address()).unwrap();
+        let reserved = room.install(&linked).unwrap();
+        for to in [installed, reserved] {
+            let [literal] = to.literals()[..] else {
+                panic!("one literal");
+            };
+            let at = literal.offset;
+            assert!((at as usize) < code, "an island among the code");
+            for (place, is_code) in [
+                (at - 12, true),
+                (at, false),
+                (at + 4, false),
+                (at + 8, true),
+            ] {
+                let linked = from.link_at(exit, &to, place);
+                assert_eq!(linked.is_ok(), is_code, "{place:#x}");
+            }
+            assert_eq!(
+                leads_to(&from, &before),
+                Some(to.address() + u64::from(at) + 8)
+            );
+        }
+        check(&from, &before, None);
     }
 }
 

@@ -14,6 +14,10 @@ opstitch::uops! {
     op WithoutDot(out: exit) { ; beq =>out }
     op CallByBlr(function: call) { ; blr =>function }
     op JumpByBr(function: call) { ; br =>function }
+    op ExitByBlr(out: exit) { ; blr =>out }
+    op LiteralByBr(value: literal) { ; br =>value }
+    op CallWithoutDot(function: call) { ; beq =>function }
+    op LiteralWithoutDot(value: mut literal) { ; bne =>value }
     op Number(slot: u12) { ; cbz x0, =>slot }
     op Register(which: reg) { ; b =>which }
     op Pinned { ; b =>stack }

@@ -68,6 +68,18 @@ pub(super) fn place(mnemonic: &str) -> Place {
     }
 }
 
+/// The kinds of operands that an instruction refers to by `=>`.
+pub(super) fn allowed_behind_arrow(mnemonic: &str) -> &'static [Kind] {
+    match mnemonic {
+        "bl" => &[Kind::Call, Kind::Label],
+        "b" => &[Kind::Call, Kind::Exit, Kind::Label],
+        "cbz" | "cbnz" | "tbz" | "tbnz" => &[Kind::Exit, Kind::Label],
+        "ldr" | "ldrsw" | "prfm" => &[Kind::Literal, Kind::MutLiteral],
+        conditional if conditional.starts_with("b.") => &[Kind::Exit, Kind::Label],
+        _ => &[],
+    }
+}
+
 /// Refuses instructions by their name alone.
 pub(super) fn check_mnemonic(mnemonic: &str, span: Span) -> syn::Result<()> {
     let message = match mnemonic {

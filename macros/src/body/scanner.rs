@@ -505,14 +505,7 @@ impl<'a> Scanner<'a> {
         };
         self.used[operand] = true;
         let kind = self.names.operands[operand].kind;
-        let allowed: &[Kind] = match self.mnemonic.as_str() {
-            "bl" => &[Kind::Call, Kind::Label],
-            "b" => &[Kind::Call, Kind::Exit, Kind::Label],
-            "cbz" | "cbnz" | "tbz" | "tbnz" => &[Kind::Exit, Kind::Label],
-            "ldr" | "ldrsw" | "prfm" => &[Kind::Literal, Kind::MutLiteral],
-            conditional if conditional.starts_with("b.") => &[Kind::Exit, Kind::Label],
-            _ => &[],
-        };
+        let allowed = rules::allowed_behind_arrow(&self.mnemonic);
         if !allowed.contains(&kind) {
             return error(name.span(), self.wrong_reference(name, kind, allowed));
         }
@@ -539,13 +532,20 @@ impl<'a> Scanner<'a> {
                 rest.join(", ")
             ),
             None => {
-                let hint = match (mnemonic.as_str(), mnemonic.strip_prefix('b')) {
-                    ("br", _) => format!("write `b =>{name}`"),
-                    ("blr", _) if kind != Kind::Exit => format!("write `bl =>{name}`"),
+                let meant = match (mnemonic.as_str(), mnemonic.strip_prefix('b')) {
+                    ("br", _) => Some("b".to_owned()),
+                    ("blr", _) => Some("bl".to_owned()),
                     (_, Some(condition)) if names::is_condition(condition) => {
-                        format!("write `b.{condition} =>{name}`")
+                        Some(format!("b.{condition}"))
                     }
-                    _ => "load an address as a `literal`".to_owned(),
+                    _ => None,
+                };
+                let takes = |mnemonic: &str| rules::allowed_behind_arrow(mnemonic).contains(&kind);
+                let hint = match meant {
+                    None => "load an address as a `literal`".to_owned(),
+                    Some(meant) if takes(&meant) => format!("write `{meant} =>{name}`"),
+                    Some(_) if takes("b") => format!("go there by a `b =>{name}`"),
+                    Some(_) => format!("load it into a register, `; ldr x9, =>{name}`"),
                 };
                 format!(
                     "{is}, and `{mnemonic}` cannot refer to anything outside the micro-op; {hint}"
@@ -766,12 +766,13 @@ impl<'a> Scanner<'a> {
             ("constants", constants.collect()),
         ];
         let mut message = format!("`{text}` is no operand, register, label or constant here");
-        if let Some(hint) = names::no_register(&text) {
+        let all = groups.iter().flat_map(|(_, names)| names);
+        let nearest = all.min_by_key(|known| names::distance(known, &text));
+        let is_near = nearest.is_some_and(|known| names::distance(known, &text) <= 1);
+        if let Some(hint) = names::no_register(&text).filter(|_| !is_near) {
             message = format!("there is no register `{text}`; {hint}");
             return syn::Error::new(name.span(), message);
         }
-        let all = groups.iter().flat_map(|(_, names)| names);
-        let nearest = all.min_by_key(|known| names::distance(known, &text));
         if let Some(nearest) = nearest.filter(|known| names::distance(known, &text) <= 2) {
             message += &format!("; did you mean `{nearest}`?");
         }

@@ -31,8 +31,11 @@ pub struct Totals {
 impl Totals {
     /// Whether a template can hold places in arrays of these lengths.
     pub const fn fit(&self) -> bool {
-        let counted_in_16_bits = self.holes | self.references | self.operands;
-        counted_in_16_bits <= 1 << 16 && self.tables <= 1 << 15
+        const MOST: usize = 1 << 16;
+        self.holes <= MOST
+            && self.references <= MOST
+            && self.operands <= MOST
+            && self.tables <= 1 << 15
     }
 }
 
@@ -134,7 +137,13 @@ mod tests {
         let none = totals(&[]);
         assert!(none.fit());
         let with = |change: fn(&mut Totals, usize), count: usize| {
-            let mut totals = none;
+            let mut totals = Totals {
+                words: 1,
+                holes: 1,
+                references: 1,
+                tables: 1,
+                operands: 1,
+            };
             change(&mut totals, count);
             totals.fit()
         };
