@@ -234,7 +234,7 @@ impl LinkedTrace {
     }
 
     /// Where literals lie among the code, in bytes.
-    pub(crate) fn island_literals(&self) -> Vec<Range<u32>> {
+    pub(crate) fn island_literals(&self) -> Option<Box<[Range<u32>]>> {
         Island::literals(&self.map.annotations.islands)
     }
 

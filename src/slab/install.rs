@@ -23,7 +23,7 @@ pub(super) struct TraceState {
     /// How much of that is hot and cold code, which trampolines and literals come behind.
     pub(super) code_len: u32,
     /// Where islands have literals in there.
-    pub(super) island_literals: Vec<Range<u32>>,
+    pub(super) island_literals: Option<Box<[Range<u32>]>>,
     pub(super) uses: Vec<Use>,
     pub(super) statistics: Statistics,
     pub(super) tag: u32,
@@ -61,6 +61,9 @@ pub(super) struct Incoming {
 
 /// The sites of these exits.
 pub(super) fn sites(exits: &[(u32, Option<u32>)]) -> Vec<Site> {
+    if exits.is_empty() {
+        return Vec::new();
+    }
     let mut places: Vec<u32> = exits.iter().filter_map(|&(_, at)| at).collect();
     places.sort_unstable();
     places.dedup();

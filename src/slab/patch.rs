@@ -225,7 +225,7 @@ impl State {
     ) -> Result<usize, SlabError> {
         let trace = self.trace(id)?;
         let len = trace.code_len;
-        let mut literals = trace.island_literals.iter();
+        let mut literals = trace.island_literals.iter().flatten();
         let is_literal = literals.any(|range| range.contains(&offset));
         if offset >= len || !offset.is_multiple_of(WORD) || is_literal {
             return Err(SlabError::NoSuchPlace { offset, len });

@@ -479,10 +479,13 @@ pub(crate) struct Island {
 }
 
 impl Island {
-    /// Where the literals of those that have some are, in bytes: what among the code is no instruction.
-    pub(crate) fn literals(islands: &[Island]) -> Vec<Range<u32>> {
+    /// Where the literals of those that have some are, in bytes: what among the code is no instruction. `None` where there
+    /// are no islands, as in most traces.
+    #[inline]
+    pub(crate) fn literals(islands: &[Island]) -> Option<Box<[Range<u32>]>> {
         let literals = islands.iter().map(|it| it.literals * WORD..it.end * WORD);
-        literals.filter(|range| !range.is_empty()).collect()
+        let some = literals.filter(|range| !range.is_empty());
+        (!islands.is_empty()).then(|| some.collect())
     }
 }
 

@@ -202,7 +202,7 @@ impl<'b> Trace<'b> {
     }
 
     /// Where literals lie among the code, in bytes.
-    pub(crate) fn island_literals(&self) -> Vec<Range<u32>> {
+    pub(crate) fn island_literals(&self) -> Option<Box<[Range<u32>]>> {
         Island::literals(&self.builder.islands)
     }
 

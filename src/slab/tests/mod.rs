@@ -102,7 +102,7 @@ impl Raw {
                 block,
                 len,
                 code_len: len as u32,
-                island_literals: Vec::new(),
+                island_literals: None,
                 uses: Vec::new(),
                 statistics: Statistics::default(),
                 tag: TAG,
