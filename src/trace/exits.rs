@@ -2,6 +2,7 @@
 
 use super::emit::{Part, is_the_same_anywhere};
 use super::push::{operands, resolve, unknown};
+use super::row::Refers;
 use super::state::{ExitForm, ExitState, Place, PlaceKind, Pushed, UNWANTED};
 use super::{MAX_LEN, TraceBuilder};
 use crate::asm::NOP;
@@ -76,8 +77,50 @@ impl<'b> ExitCode<'b> {
         if is_known && self.push_known(&op) {
             return Ok(());
         }
-        let mut values = operands(&op);
-        self.push_op(op.set(), op.index(), values.as_mut())
+        let (set, index, mut values) = (op.set(), op.index(), operands(&op));
+        if self.push_by_row(set, index, values.as_mut()) {
+            return Ok(());
+        }
+        self.push_op(set, index, values.as_mut())
+    }
+
+    /// Appends a micro-op by its [row](super::row), if that is found quickly and nothing is to be done but what all take.
+    /// Otherwise, and if anything is wrong with it, nothing has changed.
+    fn push_by_row(&mut self, set: &'static MicroOpSet, index: usize, values: &[u64]) -> bool {
+        let builder = &mut *self.builder;
+        let of_recent = std::ptr::eq(builder.rows.set(), set);
+        let Some(op) = Op::new(set, index).filter(|_| of_recent) else {
+            return false;
+        };
+        let Some(number) = builder.sets.number(set) else {
+            return false;
+        };
+        if !builder.rows.has_made(set, index) {
+            builder.rows.prepare(op, number, builder.slot);
+        }
+        let row = builder.rows.rows().get(index);
+        let first = values.first().copied().unwrap_or(0);
+        let quick = row.filter(|row| row.refers == Refers::NOTHING && row.quick.has(first));
+        let kept = values.get(..op.operand_count());
+        let (Some(row), Some(kept)) = (quick, kept) else {
+            return false;
+        };
+        let (mut words, len) = (row.words, row.step.words() - row.step.slots());
+        words[row.hole.word()] ^= row.hole.of(first);
+        if self.ready.is_none() || self.jump.is_some() || builder.is_full(0) {
+            return false;
+        }
+        let pushed = Pushed {
+            set: number,
+            index: index as u16,
+            values: builder.values.len() as u32,
+        };
+        // One by one, and all words there can be: to copy as many as there are takes a call.
+        kept.iter().for_each(|&value| builder.values.push(value));
+        let at = self.append(&words);
+        self.builder.exit_words.truncate(at + len as usize);
+        self.note(pushed, op, hash(self.hash, pushed, kept));
+        true
     }
 
     /// Appends a micro-op that the compiler knows, if its words and those of all so far are the same wherever the exit
