@@ -1423,6 +1423,97 @@ fn exits_are_the_same_whether_they_are_copied_or_emitted() {
     }
 }
 
+/// Micro-ops as exits consist of, some of which are appended by their rows.
+mod leaving {
+    opstitch::uops! {
+        pub enum Op;
+
+        op Branch(out: exit) { ; cbz x0, =>out }
+        op Set(n: u16) { ; movz x0, n }
+        op Small(n: u4 in 1..=9) { ; add x0, x0, n }
+        op Signed(n: i9) { ; ldur x0, [x1, n] }
+        op Two(n: u12, m: u12) { ; add x0, x0, n ; add x0, x0, m }
+        op Chosen(d: reg) { ; mov X(d), x0 }
+        op Plain { ; str x0, [x1] ; str x2, [x1, #8] }
+        op Long { ; nop ; nop ; nop ; nop ; nop ; nop ; nop ; nop ; nop }
+        op Shifted(n: u6) { ; lsl x0, x0, n }
+        op Leave(pc: u16) { ; movz x0, pc ; ret }
+        op Return { ; ret }
+    }
+}
+
+#[test]
+fn exits_of_an_enum_are_the_same_whether_its_rows_are_there_or_not() {
+    use leaving::*;
+    let mut random = 7u64;
+    let mut below = |end: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 33) % end
+    };
+    let mut warm = TraceBuilder::with_options(Options::new().annotate(false));
+    let all = [Op::from(Set { n: 1 }), Plain.into(), Return.into()];
+    warm.push_all(all).unwrap();
+    let (mut refused, mut made) = (0, 0);
+    for _ in 0..500 {
+        // Now and then out of range.
+        let mut op = || -> Op {
+            let (n, m) = (below(1 << 16), below(1 << 12));
+            match below(10) {
+                0 => Set {
+                    n: n + n / 65_000 * 600,
+                }
+                .into(),
+                1 => Small { n: n % 11 }.into(),
+                2 => Signed {
+                    n: n as i64 % 260 - 130 * (m as i64 % 3),
+                }
+                .into(),
+                3 => Two { n: n % 4100, m }.into(),
+                4 => Chosen {
+                    d: Reg(n as u8 % 20),
+                }
+                .into(),
+                5 => Plain.into(),
+                6 => Long.into(),
+                7 => Shifted { n: n % 64 }.into(),
+                8 => Leave { pc: n }.into(),
+                _ => Return.into(),
+            }
+        };
+        let exits: Vec<Vec<Op>> = (0..4).map(|len| (0..len).map(|_| op()).collect()).collect();
+        let mut cold = TraceBuilder::new();
+        warm.clear();
+        let mut build = |builder: &mut TraceBuilder| {
+            let exits = exits.iter().zip([false, true].into_iter().cycle());
+            let exits = exits.map(|(ops, linkable)| {
+                // Without the end the last one may go on: refused as well.
+                let end = Op::from(Return);
+                let ops = ops.iter().copied().chain((ops.len() > 1).then_some(end));
+                match linkable {
+                    true => builder.linkable_exit(ops),
+                    false => builder.exit(ops),
+                }
+            });
+            let exits: Vec<_> = exits.collect();
+            for &out in exits.iter().flatten() {
+                builder.push(Op::from(Branch { out })).unwrap();
+            }
+            builder.push(Op::from(Return)).unwrap();
+            let errors: Vec<_> = exits.iter().map(|exit| exit.clone().err()).collect();
+            let linked = linked(builder);
+            (errors, words(&linked), linked.statistics())
+        };
+        let expected = build(&mut cold);
+        assert_eq!(build(&mut warm), expected, "{exits:?}");
+        let errors = expected.0.iter().flatten().count();
+        refused += errors;
+        made += expected.0.len() - errors;
+    }
+    assert!(refused > 100 && made > 500, "{refused}, {made}");
+}
+
 #[test]
 fn what_comes_before_a_micro_op_that_is_refused_stays_pushed() {
     use together::{Add, Op, Return};
