@@ -1485,7 +1485,7 @@ fn exits_of_an_enum_are_the_same_whether_its_rows_are_there_or_not() {
         let exits: Vec<Vec<Op>> = (0..4).map(|len| (0..len).map(|_| op()).collect()).collect();
         let mut cold = TraceBuilder::new();
         warm.clear();
-        let mut build = |builder: &mut TraceBuilder| {
+        let build = |builder: &mut TraceBuilder| {
             let exits = exits.iter().zip([false, true].into_iter().cycle());
             let exits = exits.map(|(ops, linkable)| {
                 // Without the end the last one may go on: refused as well.

@@ -88,8 +88,10 @@ impl<'b> ExitCode<'b> {
     /// Otherwise, and if anything is wrong with it, nothing has changed.
     fn push_by_row(&mut self, set: &'static MicroOpSet, index: usize, values: &[u64]) -> bool {
         let builder = &mut *self.builder;
-        let of_recent = std::ptr::eq(builder.rows.set(), set);
-        let Some(op) = Op::new(set, index).filter(|_| of_recent) else {
+        // Not those of another set: the trace's own micro-ops had better find theirs.
+        let recent = builder.rows.set();
+        let is_recent = std::ptr::eq(recent, set) || recent.is_empty();
+        let Some(op) = Op::new(set, index).filter(|_| is_recent) else {
             return false;
         };
         let Some(number) = builder.sets.number(set) else {
