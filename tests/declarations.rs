@@ -143,55 +143,22 @@ fn names_of_the_expansion_are_free() {
 
 /// As many references as a micro-op may have.
 mod many {
-    opstitch::uops! {
-        pub(crate) enum Op;
+    /// The first instruction as many times as the numbers behind it multiply to.
+    macro_rules! times {
+        ([$($body:tt)*]) => {
+            opstitch::uops! {
+                pub(crate) enum Op;
 
-        op Guards(out: exit) {
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-            ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out ; cbz x0, =>out
-        }
-        op Leave { ; ret }
+                op Guards(out: exit) { $($body)* }
+                op Leave { ; ret }
+            }
+        };
+        ([$($body:tt)*] 2 $($more:tt)*) => { times! { [$($body)* $($body)*] $($more)* } };
+        ([$($body:tt)*] 5 $($more:tt)*) => {
+            times! { [$($body)* $($body)* $($body)* $($body)* $($body)*] $($more)* }
+        };
     }
+    times! { [; cbz x0, =>out] 2 5 5 5 }
 }
 
 #[test]

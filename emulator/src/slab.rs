@@ -17,12 +17,9 @@ impl Emulator<'_> {
     pub fn load_slab(&mut self, slab: &Slab) -> Result<(), Error> {
         let code = slab.snapshots().map_err(|_| Error::NotAnnotated)?;
         let range = slab.addresses();
-        let overlap = |loaded: &&Loaded| {
-            loaded.address < range.end && range.start < loaded.address + loaded.len
-        };
-        let loaded = self.engine.get_data().traces.sorted.iter();
-        let stale: Vec<_> = loaded.filter(overlap).map(|it| it.address).collect();
-        for address in stale {
+        let len = range.end - range.start;
+        while let Some(stale) = self.engine.get_data().traces.overlapping(range.start, len) {
+            let address = stale.address;
             self.unload(address)?;
         }
         for piece in code {

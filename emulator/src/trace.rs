@@ -67,7 +67,7 @@ impl Loaded {
 /// All of them, in the order of their addresses.
 #[derive(Default)]
 pub(crate) struct Traces {
-    pub(crate) sorted: Vec<Loaded>,
+    sorted: Vec<Loaded>,
     /// The one that was found last: a trace mostly goes on in itself.
     last: usize,
 }

@@ -317,10 +317,10 @@ fn check_word(word: &Word, uses: &[Use<'_>], names: &Names<'_>) -> syn::Result<(
     let [_, second, ..] = uses else {
         return Ok(());
     };
-    check_pairs(word, uses, names)?;
     let limits = |operand: usize| probe::range(names.operands[operand].kind).unwrap_or((0, 0));
     let base = |operand: usize| limits(operand).0;
     let at_base = word.value(names, &base)?;
+    check_pairs(word, uses, names, &base, at_base)?;
     let mut random = 0u64;
     for round in 0..256 {
         let values: Vec<_> = uses
@@ -352,17 +352,20 @@ fn check_word(word: &Word, uses: &[Use<'_>], names: &Names<'_>) -> syn::Result<(
 
 /// Each single bit of one operand, and all of them, with each of another: so that no two go to the same place unless they
 /// may both be there.
-fn check_pairs(word: &Word, uses: &[Use<'_>], names: &Names<'_>) -> syn::Result<()> {
-    let kind = |found: &Use<'_>| names.operands[found.operand].kind;
-    let base =
-        |operand: usize| probe::range(names.operands[operand].kind).map_or(0, |(min, _)| min);
-    let at_base = word.value(names, &base)?;
+fn check_pairs(
+    word: &Word,
+    uses: &[Use<'_>],
+    names: &Names<'_>,
+    base: &dyn Fn(usize) -> i128,
+    at_base: u32,
+) -> syn::Result<()> {
+    let probes = |found: &Use<'_>| probe::probes(names.operands[found.operand].kind).rest;
     for (index, first) in uses.iter().enumerate() {
         for second in &uses[index + 1..] {
-            let probes = probe::probes(kind(second)).rest;
-            let alone = |&value: &i128| Ok((value, word.with(names, second.operand, value)?));
-            let alone = probes.iter().map(alone).collect::<syn::Result<Vec<_>>>()?;
-            for a in probe::probes(kind(first)).rest {
+            let alone = |value| Ok((value, word.with(names, second.operand, value)?));
+            let alone = probes(second).into_iter().map(alone);
+            let alone = alone.collect::<syn::Result<Vec<_>>>()?;
+            for a in probes(first) {
                 let flips = word.with(names, first.operand, a)? ^ at_base;
                 for &(b, of_second) in &alone {
                     let both = |operand: usize| match operand {
@@ -448,11 +451,8 @@ fn joint_value(joint: &Joint, probe: usize, sites: &[Site]) -> TokenStream {
 
 /// Where labels stand, in the order of their instructions.
 fn label_spans(statements: &[&Statement]) -> Vec<Span> {
-    let labels = |statement: &&Statement| match statement {
-        Statement::Instruction(instruction) => instruction.labels.clone(),
-        Statement::Word(_) => Vec::new(),
-    };
-    statements.iter().flat_map(labels).collect()
+    let labels = statements.iter().flat_map(|it| it.labels());
+    labels.copied().collect()
 }
 
 fn operand_value(index: usize, operand: &Operand, body: &Body, shared: &mut Shared) -> TokenStream {

@@ -9,6 +9,7 @@ use super::heap::Block;
 use super::reclaim::Retired;
 use super::trampolines::{self, Use};
 use super::{InstalledTrace, Shared, Slab, SlabError, State, Writer};
+use crate::asm::WORD;
 #[cfg(feature = "inspect")]
 use crate::link::Map;
 use crate::link::Statistics;
@@ -61,6 +62,7 @@ pub(super) struct Incoming {
 
 /// The sites of these exits.
 pub(super) fn sites(exits: &[(u32, Option<u32>)]) -> Vec<Site> {
+    // Of most traces.
     if exits.is_empty() {
         return Vec::new();
     }
@@ -209,7 +211,7 @@ impl State {
             state: TraceState {
                 block,
                 len,
-                code_len: (trace.hot_len() + trace.cold_len()) as u32,
+                code_len: trace.code().len() as u32 * WORD,
                 island_literals: trace.island_literals(),
                 uses,
                 statistics: link.statistics(),

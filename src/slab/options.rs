@@ -30,7 +30,6 @@ pub struct SlabOptions {
     pub(super) mapping: Option<Mapping>,
     pub(super) near: Option<u64>,
     pub(super) guarded: bool,
-    #[cfg(feature = "inspect")]
     pub(super) annotate: bool,
 }
 
@@ -43,7 +42,6 @@ impl SlabOptions {
             mapping: None,
             near: None,
             guarded: false,
-            #[cfg(feature = "inspect")]
             annotate: false,
         }
     }
@@ -76,17 +74,11 @@ impl SlabOptions {
     }
 
     /// Sets whether the slab keeps, of every trace, what lies where in it, until its space is reclaimed:
-    /// what `Slab::locate`, `InstalledTrace::listing` and `Slab::watch` need. That takes half a kilobyte a trace, 12 bytes a micro-op and 8 an operand. Traces that were built without
-    /// [annotations](crate::Options::annotate) have less to tell. Without the feature `inspect`, which those belong to,
-    /// nothing is kept.
-    #[cfg_attr(not(feature = "inspect"), expect(unused_mut))]
+    /// what `Slab::locate`, `InstalledTrace::listing` and `Slab::watch` need. That takes half a kilobyte a trace, 12 bytes a
+    /// micro-op and 8 an operand. Traces that were built without [annotations](crate::Options::annotate) have less to tell.
+    /// Without the feature `inspect`, which those belong to, nothing is kept.
     pub fn annotate(mut self, annotate: bool) -> SlabOptions {
-        #[cfg(feature = "inspect")]
-        {
-            self.annotate = annotate;
-        }
-        #[cfg(not(feature = "inspect"))]
-        let _ = annotate;
+        self.annotate = annotate;
         self
     }
 

@@ -87,11 +87,12 @@ impl<'b> ExitCode<'b> {
     /// Appends a micro-op by its [row](super::row), if that is found quickly and nothing is to be done but what all take.
     /// Otherwise, and if anything is wrong with it, nothing has changed.
     fn push_by_row(&mut self, set: &'static MicroOpSet, index: usize, values: &[u64]) -> bool {
+        let can_append = self.can_append();
         let builder = &mut *self.builder;
         // Not those of another set: the trace's own micro-ops had better find theirs.
         let recent = builder.rows.set();
         let is_recent = std::ptr::eq(recent, set) || recent.is_empty();
-        let Some(op) = Op::new(set, index).filter(|_| is_recent) else {
+        let Some(op) = Op::new(set, index).filter(|_| can_append && is_recent) else {
             return false;
         };
         let Some(number) = builder.sets.number(set) else {
@@ -109,19 +110,10 @@ impl<'b> ExitCode<'b> {
         };
         let (mut words, len) = (row.words, row.step.words() - row.step.slots());
         words[row.hole.word()] ^= row.hole.of(first);
-        if self.ready.is_none() || self.jump.is_some() || builder.is_full(0) {
-            return false;
-        }
-        let pushed = Pushed {
-            set: number,
-            index: index as u16,
-            values: builder.values.len() as u32,
-        };
-        // One by one, and all words there can be: to copy as many as there are takes a call.
-        kept.iter().for_each(|&value| builder.values.push(value));
+        // All that there can be: to copy as many as there are takes a call.
         let at = self.append(&words);
         self.builder.exit_words.truncate(at + len as usize);
-        self.note(pushed, op, hash(self.hash, pushed, kept));
+        self.keep(number, op, kept);
         true
     }
 
@@ -147,7 +139,7 @@ impl<'b> ExitCode<'b> {
         let mut checked = operands.iter().zip(values);
         let fits = checked
             .all(|(operand, &value)| !operand.kind.is_handle() && data.is_in_range(operand, value));
-        if !fits || self.ready.is_none() || self.jump.is_some() || self.builder.is_full(0) {
+        if !fits || !self.can_append() {
             return false;
         }
         let Some(number) = self.builder.sets.number(set) else {
@@ -157,13 +149,6 @@ impl<'b> ExitCode<'b> {
         let Some(words) = words.and_then(|it| it.get(..usize::from(template.hot_words))) else {
             return false;
         };
-        let builder = &mut *self.builder;
-        let pushed = Pushed {
-            set: number,
-            index: index as u16,
-            values: builder.values.len() as u32,
-        };
-        builder.values.extend_from_slice(values);
         let at = self.append(words);
         let code = self.builder.exit_words.get_mut(at..).unwrap_or(&mut []);
         for hole in holes {
@@ -172,8 +157,28 @@ impl<'b> ExitCode<'b> {
                 *word ^= data.fill(set, hole, value);
             }
         }
-        self.note(pushed, op, hash(self.hash, pushed, values));
+        self.keep(number, op, values);
         true
+    }
+
+    /// Whether a micro-op's words can be appended to those that are ready, and one more be remembered.
+    #[inline(always)]
+    fn can_append(&self) -> bool {
+        self.ready.is_some() && self.jump.is_none() && !self.builder.is_full(0)
+    }
+
+    /// Remembers a micro-op of the set of that number, whose words have been appended, and keeps its operands.
+    #[inline(always)]
+    fn keep(&mut self, number: u16, op: Op, values: &[u64]) {
+        let kept = &mut self.builder.values;
+        let pushed = Pushed {
+            set: number,
+            index: op.index,
+            values: kept.len() as u32,
+        };
+        // One by one: to copy as many as there are takes a call.
+        values.iter().for_each(|&value| kept.push(value));
+        self.note(pushed, op, hash(self.hash, pushed, values));
     }
 
     fn push_op(

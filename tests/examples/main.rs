@@ -10,7 +10,6 @@ mod oracle;
 #[allow(dead_code)]
 pub mod quickstart;
 mod readme;
-#[cfg(unix)]
 #[path = "../../examples/side_traces.rs"]
 #[allow(dead_code)]
 pub mod side_traces;
@@ -96,7 +95,6 @@ fn quickstart_gets_the_same_result_both_ways() {
 }
 
 #[test]
-#[cfg(unix)]
 fn side_traces_leave_until_an_exit_is_linked_and_when_the_link_is_undone() {
     let (text, result) = output(side_traces::run);
     result.unwrap();

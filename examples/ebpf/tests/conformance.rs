@@ -1,7 +1,9 @@
 //! The conformance programs of a table, which is no part of this project: the variable EBPF_CONFORMANCE has its path.
 
+mod support;
+
 use ebpf::conformance::{Report, parse, run};
-use ebpf::run::{Checks, Settings};
+use ebpf::run::Settings;
 use opstitch::FallThrough::{self, Elide, Nop};
 use opstitch::Options;
 
@@ -12,11 +14,7 @@ fn report(checked: bool, fall_through: FallThrough) -> Option<Report> {
     };
     let table = std::fs::read_to_string(path).unwrap();
     let settings = Settings {
-        checks: match checked {
-            true => Checks::ON,
-            // SAFETY: the programs of the suite keep to their memory.
-            false => unsafe { Checks::off() },
-        },
+        checks: support::checks(checked),
         options: Options::new().fall_through(fall_through),
         ..Settings::default()
     };

@@ -100,7 +100,6 @@ pub(crate) fn scan(op: &Op, names: &Names<'_>, errors: &mut Errors) -> Body {
         None => Vec::new(),
     };
     let labels = find_labels(&hot, &cold);
-    check_size(op, names, &hot, &cold, &labels, errors);
     let mut scanner = scanner::Scanner::new(names, &labels, &mut body.literal_ranges);
     let (mut failed, mut is_entered) = (false, false);
     for (statements, into) in [(&hot, &mut body.hot), (&cold, &mut body.cold)] {
@@ -120,6 +119,7 @@ pub(crate) fn scan(op: &Op, names: &Names<'_>, errors: &mut Errors) -> Body {
         }
     }
     let used = scanner.used();
+    check_size(op, names, [&hot, &cold], &labels, &body, errors);
     if let Some(cold) = &op.cold {
         let message = match body.cold.is_empty() {
             true => Some("this cold part has no instruction; leave it out"),
@@ -237,9 +237,9 @@ fn words(tokens: &[TokenTree]) -> usize {
 fn check_size(
     op: &Op,
     names: &Names<'_>,
-    hot: &[Vec<TokenTree>],
-    cold: &[Vec<TokenTree>],
+    [hot, cold]: [&[Vec<TokenTree>]; 2],
     labels: &[Label],
+    body: &Body,
     errors: &mut Errors,
 ) {
     let mut refuse = |what: &str, count: usize, most: usize| {
@@ -267,7 +267,8 @@ fn check_size(
     if names.operands.len() > MAX_COUNT {
         refuse("operands", names.operands.len(), MAX_COUNT);
     }
-    let references: usize = hot.iter().chain(cold).map(|tokens| arrows(tokens)).sum();
+    let statements = body.hot.iter().chain(&body.cold);
+    let references = statements.map(|statement| statement.labels().len()).sum();
     if references > MAX_COUNT {
         refuse("references", references, MAX_COUNT);
     }
@@ -277,17 +278,6 @@ fn check_size(
 fn is_arrow(tokens: &[TokenTree]) -> bool {
     let at = |index: usize, char| is_punct(tokens.get(index), char);
     at(0, '>') || at(0, '<') || (at(1, '>') && (at(0, '=') || at(0, '-')))
-}
-
-/// How many label arguments a statement has: an arrow begins an argument, or the first of them, behind the mnemonic.
-fn arrows(tokens: &[TokenTree]) -> usize {
-    let arguments = split_at_commas(tokens.get(1..).unwrap_or(&[]));
-    // Behind `b.eq` comes what is left of the mnemonic.
-    let begins = |argument: &&[TokenTree]| {
-        let suffix = is_punct(argument.first(), '.');
-        is_arrow(&argument[if suffix { 2 } else { 0 }.min(argument.len())..])
-    };
-    arguments.iter().filter(|argument| begins(argument)).count()
 }
 
 fn split_at_commas(tokens: &[TokenTree]) -> Vec<&[TokenTree]> {

@@ -19,8 +19,7 @@ pub(crate) enum Statement {
 /// An instruction.
 pub(crate) struct Instruction {
     pub(super) pieces: Vec<Piece>,
-    /// Where labels stand, those of operands and local ones.
-    pub(crate) labels: Vec<Span>,
+    pub(super) labels: Vec<Span>,
 }
 
 /// A word written as it is, with `.u32`.
@@ -81,6 +80,14 @@ pub(crate) struct Use<'s> {
 }
 
 impl Statement {
+    /// Where labels stand, those of operands and local ones.
+    pub(crate) fn labels(&self) -> &[Span] {
+        match self {
+            Statement::Instruction(instruction) => &instruction.labels,
+            Statement::Word(_) => &[],
+        }
+    }
+
     /// All places where operands stand.
     pub(crate) fn uses(&self) -> Vec<Use<'_>> {
         let mut uses = Vec::new();
