@@ -60,13 +60,20 @@ pub struct Template {
     pub(crate) special: bool,
     /// Whether it has an operand that is encoded first.
     pub(crate) encoded: bool,
-    /// The numbers of the displacement fields that reach the least far in the hot and in the cold part.
-    pub(crate) fields: [u8; 2],
+    /// What the hot and the cold part ask of the room in front of an island: the number of the displacement field that reaches
+    /// the least far, and [`LOADS`] more if they load literals.
+    pub(crate) classes: [u8; 2],
     pub(crate) properties: Properties,
 }
 
 /// How many words a micro-op has at most that is pushed a quick way.
 pub(crate) const MOST_PLAIN_WORDS: usize = 31;
+
+/// See [`Template::classes`].
+pub(crate) const LOADS: u8 = 4;
+
+/// How many classes there are.
+pub(crate) const CLASSES: usize = 2 * LOADS as usize;
 
 /// [`Template::closing`] of a micro-op that closes in another way.
 pub(crate) const NO_CLOSING: u8 = u8::MAX;

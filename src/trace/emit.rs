@@ -28,8 +28,8 @@ pub(crate) struct Pieces {
     pub(crate) words: &'static [u32],
     pub(crate) holes: &'static [Hole],
     pub(crate) references: &'static [Reference],
-    /// The number of the displacement field that reaches the least far.
-    pub(crate) field: u8,
+    /// What it has that reaches the least far: see [`Template::classes`](crate::op::template::Template::classes).
+    pub(crate) class: u8,
     /// The words, and what follows them in the set, if that makes a block.
     block: Option<&'static [u32; BLOCK]>,
 }
@@ -61,7 +61,7 @@ impl Part {
             words: &words[..counts[0]],
             holes: &holes[..counts[1]],
             references: &references[..counts[2]],
-            field: it.fields[self as usize],
+            class: it.classes[self as usize],
             block: words.first_chunk().filter(|_| counts[0] <= BLOCK),
         }
     }
@@ -207,6 +207,7 @@ impl TraceBuilder {
             let at = start as u32 + u32::from(reference.word);
             if reference.goal == Goal::OtherPart {
                 self.other_places += 1;
+                self.count_place();
                 let place = match part {
                     Part::Hot => Place::cold(cold_part),
                     Part::Cold => Place::hot(cold_part),

@@ -13,6 +13,7 @@ use crate::asm::WORD;
 use crate::asm::branch::Field;
 use crate::error::Error;
 use crate::op::encode::Op;
+use crate::op::template::CLASSES;
 
 /// What `finish` may have to go back to.
 struct Mark {
@@ -494,7 +495,7 @@ impl TraceBuilder {
             }
         }
         // The next micro-op is pushed the general way, which finds its end anew.
-        self.quick_end = [0; 4];
+        self.quick_end = [0; CLASSES];
         self.cold_parts.truncate(mark.cold_parts);
         self.places.truncate(PlaceKind::Hot, mark.cold_parts);
         self.places.truncate(PlaceKind::Cold, mark.cold_parts);

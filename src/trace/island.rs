@@ -4,13 +4,14 @@ use std::ops::Range;
 
 use super::emit::Pieces;
 use super::options::FallThrough;
-use super::push::BLOCKED;
+use super::push::{BLOCKED, ROOM};
 use super::state::{Island, Literal, Mutable, Note, Open, PlaceKind, UNPLACED};
 use super::{Due, MAX_LEN, TraceBuilder};
 use crate::asm::branch::{self, Field};
 use crate::asm::{NOP, UDF, WORD};
 use crate::error::Error;
 use crate::op::encode::Op;
+use crate::op::template::LOADS;
 
 /// Words that can come in front of a part: the slot of the last micro-op, and the NOP of an invalidation
 /// point or of an exit that can be linked.
@@ -36,7 +37,10 @@ impl TraceBuilder {
         };
         let start = self.code.cursor() as u32 + before;
         let (words, references) = (pieces.words.len() as u32, pieces.references);
-        if self.is_quick(start, words, pieces.field) || self.has_room(start, words, references) {
+        self.loads_come |= pieces.class >= LOADS;
+        let is_quick = words < ROOM as u32 && self.is_quick(start, words, pieces.class);
+        debug_assert!(!is_quick || self.has_room(start, words, references));
+        if is_quick || self.has_room(start, words, references) {
             return match op.template.special {
                 true => self.check_mutables(op, pieces, values, BEFORE, false),
                 false => Ok(()),
@@ -55,9 +59,13 @@ impl TraceBuilder {
     pub(super) fn pending(&self) -> u32 {
         let [tests, conditionals] = [Field::Imm14, Field::Imm19]
             .map(|field| self.notes.count(field) - self.due.cursor(field));
-        let places = self.places.count(PlaceKind::Label) + self.other_places as usize;
-        let veneers = (tests + conditionals).min(places);
+        let veneers = (tests + conditionals).min(self.places_to_lead_to());
         (veneers + 2 * (self.loads.cursor() - self.due.loads)) as u32
+    }
+
+    /// How many places there are that branches may lead to.
+    pub(super) fn places_to_lead_to(&self) -> usize {
+        self.places.count(PlaceKind::Label) + self.other_places as usize
     }
 
     /// The nearest deadline of what is pending: the last word that it reaches, from the start of the trace.
@@ -143,8 +151,7 @@ impl TraceBuilder {
         }
     }
 
-    /// Emits an island for everything whose deadline comes before `horizon` and a margin of half
-    /// the reach, so that the next island is not needed at once.
+    /// Emits an island for everything whose deadline comes before `horizon`, and a margin behind it.
     pub(super) fn island(&mut self, horizon: u32) {
         let jump = match self.open {
             Open::Closed => false,
@@ -195,7 +202,7 @@ impl TraceBuilder {
     #[inline(always)]
     fn serve_branches(&mut self, field: Field, first: u32, horizon: u32) {
         let reach = self.reach[field as usize];
-        let last = horizon.saturating_add(reach / 2);
+        let last = last_due(horizon, reach);
         let start = self.due.cursor(field);
         let pending = self.notes.of(field).get(start..).unwrap_or(&[]);
         let due = pending.partition_point(|branch| branch.at + reach <= last);
@@ -266,9 +273,10 @@ impl TraceBuilder {
     /// Gathers the due loads.
     fn collect_loads(&mut self, horizon: u32) {
         let reach = self.literal_reach;
+        let last = last_due(horizon, reach);
         self.scratch_loads.clear();
         while let Some(load) = self.loads.get(self.due.loads) {
-            if load.at() + reach > horizon.saturating_add(reach / 2) {
+            if load.at() + reach > last {
                 break;
             }
             self.scratch_loads.push((load.literal(), load.at()));
@@ -320,6 +328,12 @@ impl TraceBuilder {
         self.code.push((value >> 32) as u32);
         at
     }
+}
+
+/// The last deadline that an island serves: a margin behind the horizon, so that the next island is not needed soon. What
+/// is younger than a quarter of its reach waits: its place may be near.
+fn last_due(horizon: u32, reach: u32) -> u32 {
+    horizon.saturating_add(reach - reach / 4)
 }
 
 impl Due {

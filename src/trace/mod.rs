@@ -81,7 +81,7 @@ use crate::error::Error;
 use crate::op::MicroOp;
 use crate::op::encode::Op;
 use crate::op::operand::{Exit, Handle, Handles, Label, MutLiteral, OperandKind};
-use crate::op::template::MicroOpSet;
+use crate::op::template::{CLASSES, MicroOpSet};
 pub use exits::ExitCode;
 use intern::Interner;
 use notes::Notes;
@@ -126,8 +126,10 @@ pub struct TraceBuilder {
     gap: u32,
     /// The words of a slot whose micro-op goes on to the next.
     slot: u32,
-    /// How far code may reach that is pushed a quick way, in words, by the kind of the micro-op's notes.
-    quick_end: [u32; 4],
+    /// How far code may reach that is pushed a quick way, in words, by the class of the micro-op's part.
+    quick_end: [u32; CLASSES],
+    /// Whether there has been a micro-op that loads literals.
+    loads_come: bool,
     /// How many places there are, labels apart, that branches lead to: exits, and those in micro-ops' other parts.
     other_places: u32,
     /// How many more places there may be before the quick ways' end must be found anew.
@@ -238,7 +240,8 @@ impl TraceBuilder {
             open: Open::Closed,
             gap: 0,
             slot: (options.fall_through == FallThrough::Nop).into(),
-            quick_end: [0; 4],
+            quick_end: [0; CLASSES],
+            loads_come: false,
             spare_places: 0,
             other_places: 0,
             watch: options.annotate,
@@ -334,6 +337,7 @@ impl TraceBuilder {
         {
             self.name = None;
         }
+        self.loads_come = false;
         self.find_quick_end();
     }
 

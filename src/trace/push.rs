@@ -37,7 +37,9 @@ use crate::asm::{NOP, WORD};
 use crate::error::Error;
 use crate::op::encode::Op;
 use crate::op::operand::Handle;
-use crate::op::template::{Goal, MOST_PLAIN_WORDS, MicroOpSet, Properties, Reference};
+use crate::op::template::{
+    CLASSES, Goal, LOADS, MOST_PLAIN_WORDS, MicroOpSet, Properties, Reference,
+};
 use crate::op::{MicroOp, Visitor};
 
 /// A gap that says that more comes in front of the next micro-op, or that there is none.
@@ -49,14 +51,16 @@ const ISLAND: u32 = 2;
 
 /// For how many words there is room for notes before a [run](super::run), of whatever kinds they are: an eighth of the
 /// words that the trace has so far, in these bounds.
-const WORDS_AHEAD: std::ops::RangeInclusive<usize> = 64..=4096;
+const WORDS_AHEAD: std::ops::RangeInclusive<usize> = 64..=16384;
 
 /// From how many branches on it is worth while to forget those that are done.
 const MANY_DONE: usize = 1024;
 
-/// What is kept at most of micro-ops up to a quick end: so many operands for each word up to a third of what
-/// conditional branches reach.
-const KEPT: usize = u8::MAX as usize * (Field::Imm19.reach() / WORD / 3) as usize;
+/// What is kept at most of micro-ops up to a quick end: so many operands for each word that conditional branches reach.
+const KEPT: usize = u8::MAX as usize * (Field::Imm19.reach() / WORD) as usize;
+
+/// The most words that a quick way moves over at once.
+const SPARE_WORDS: u32 = BEFORE + ROOM as u32;
 
 /// What a micro-op that is pushed a quick way writes at most, with its slot: a power of two.
 pub(super) const ROOM: usize = MOST_PLAIN_WORDS + 1;
@@ -207,7 +211,7 @@ impl TraceBuilder {
         let operands = data.operands_of(template)?;
         let words = usize::from(template.hot_words);
         let start = self.code.cursor() + self.gap as usize;
-        if template.special || !self.is_quick(start as u32, words as u32, template.fields[0]) {
+        if template.special || !self.is_quick(start as u32, words as u32, template.classes[0]) {
             return None;
         }
         for (operand, &value) in operands.iter().zip(values) {
@@ -253,6 +257,7 @@ impl TraceBuilder {
             let (at, argument) = (start as u32 + u32::from(reference.word), reference.argument);
             if reference.goal == Goal::OtherPart {
                 self.other_places += 1;
+                self.count_place();
                 let part = Note::branch(at, Place::cold(cold_part), argument);
                 self.open_branch(part, reference.field);
             } else {
@@ -305,8 +310,7 @@ impl TraceBuilder {
             return None;
         };
         // As much as the general way makes room for.
-        let room = BEFORE + ROOM as u32;
-        let is_quick = self.is_quick(self.code.cursor() as u32, room, Field::Imm26 as u8);
+        let is_quick = self.is_quick(self.code.cursor() as u32, SPARE_WORDS, Field::Imm26 as u8);
         if self.gap != BLOCKED || self.next_point.is_some() || !is_quick {
             return None;
         }
@@ -379,11 +383,11 @@ impl TraceBuilder {
         }
     }
 
-    /// Whether so many words lie before the quick ways' end, at `start`. `field` is the number of that which reaches the
-    /// least far.
+    /// Whether so many words, [`SPARE_WORDS`] at the most, lie before the quick ways' end, at `start`. `class` is what the
+    /// micro-op's part has that reaches the least far.
     #[inline]
-    pub(super) fn is_quick(&self, start: u32, words: u32, field: u8) -> bool {
-        start + words <= self.quick_end[usize::from(field) % self.quick_end.len()]
+    pub(super) fn is_quick(&self, start: u32, words: u32, class: u8) -> bool {
+        start + words <= self.quick_end[usize::from(class) % self.quick_end.len()]
     }
 
     /// Takes note of one more label or of an exit that is wanted, which makes the islands to come longer by a veneer at most.
@@ -392,7 +396,7 @@ impl TraceBuilder {
         match self.spare_places.checked_sub(1) {
             Some(left) => self.spare_places = left,
             // The next micro-op is pushed the general way, which finds the end anew.
-            None => self.quick_end = [0; 4],
+            None => self.quick_end = [0; CLASSES],
         }
     }
 
@@ -421,9 +425,10 @@ impl TraceBuilder {
     #[inline]
     pub(super) fn make_ready(&mut self) {
         self.code.reserve(1 + ROOM);
-        let [end, _, tests, _] = self.quick_end;
+        let [end, _, tests, _, loads, ..] = self.quick_end;
         let first_test = tests == 0 && self.notes.count(Field::Imm14) > self.due.tests;
-        if first_test || self.code.cursor() >= end as usize {
+        let first_load = loads == 0 && self.loads_come;
+        if first_test || first_load || self.code.cursor() >= end as usize {
             self.find_quick_end();
         }
     }
@@ -441,18 +446,30 @@ impl TraceBuilder {
             .branch_words(Field::Imm19)
             .min(self.options.reach.literal_words());
         let deadline = self.deadline().min(here + soonest - 1).min(MAX_LEN);
-        // A word of a micro-op adds two words to an island at most: those of a literal. A label, and an exit that is wanted, adds one.
-        let room = deadline.checked_sub(self.pending() + ISLAND + here + 1);
+        let pending = self.pending();
+        let room = deadline.checked_sub(pending + ISLAND + here + 1);
         let Some(room) = room.filter(|_| !self.is_full(KEPT)) else {
-            (self.quick_end, self.spare_places) = ([0; 4], 0);
+            (self.quick_end, self.spare_places) = ([0; CLASSES], 0);
             return;
         };
-        self.spare_places = (room / 4).min(1 << 12);
-        let end = here + (room - self.spare_places) / 3;
-        self.quick_end = [end; 4];
-        if !tests {
-            self.quick_end[Field::Imm14 as usize] = 0;
+        self.spare_places = (room / 16).min(1 << 12);
+        // A label, and an exit that is wanted, makes the island longer by a word. A word of a micro-op by two at most, if it
+        // loads a literal.
+        let left = room - self.spare_places;
+        let mut words = left / 3;
+        if !self.loads_come {
+            // A branch by one, and all of them together by no more than there are places. The last micro-op's own are
+            // counted as if they could be literals.
+            let places = self.places_to_lead_to() as u32;
+            let more = places.saturating_sub(pending) + 2 * SPARE_WORDS;
+            words = words.max(left.saturating_sub(more));
         }
+        let end = here + words;
+        self.quick_end = std::array::from_fn(|class| {
+            let is_open = (tests || class % usize::from(LOADS) != Field::Imm14 as usize)
+                && (self.loads_come || class < usize::from(LOADS));
+            if is_open { end } else { 0 }
+        });
     }
 
     #[inline(never)]
@@ -581,3 +598,6 @@ pub(super) fn resolve<'v>(
 pub(super) fn unknown() -> Error {
     Error::TooMany { what: "micro-ops" }
 }
+
+#[cfg(test)]
+mod tests;

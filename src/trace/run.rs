@@ -92,7 +92,7 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
         let rows = builder.rows.rows();
         // The compiler knows the number, and that none is behind it.
         let rows = if count == 0 { rows } else { rows.get(..count)? };
-        let ([end, _, tests, _], gap) = (builder.quick_end, builder.gap);
+        let ([end, _, tests, ..], gap) = (builder.quick_end, builder.gap);
         let (code, cursor) = builder.code.parts_mut();
         let end = code.len().min(end as usize);
         // In front of each step there are `WORDS` left, and no more come with a note: so there is room for one then,

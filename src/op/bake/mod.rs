@@ -253,7 +253,7 @@ pub const fn bake<
             closing: NO_CLOSING,
             special: false,
             encoded: false,
-            fields: [0; 2],
+            classes: [0; 2],
             properties: Properties::empty(),
         },
         flaw: None,

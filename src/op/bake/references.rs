@@ -6,7 +6,7 @@ use crate::asm::branch::{self, Field};
 use crate::asm::control::{self, Flow};
 use crate::asm::literal::Load;
 use crate::op::operand::OperandKind;
-use crate::op::template::{Goal, MOST_PLAIN_WORDS, NO_CLOSING, Properties, Reference};
+use crate::op::template::{Goal, LOADS, MOST_PLAIN_WORDS, NO_CLOSING, Properties, Reference};
 
 /// dynasm-rs's kind of field of `adr`.
 const ADR: u8 = 6;
@@ -318,9 +318,17 @@ pub(super) const fn derive_properties<
         let hot = draft.template.hot_references as usize;
         let part = (r >= hot) as usize;
         let is_there = r < hot + draft.template.cold_references as usize;
-        let field = draft.references[r].field as u8;
-        if is_there && field > draft.template.fields[part] {
-            draft.template.fields[part] = field;
+        let reference = draft.references[r];
+        if is_there {
+            let class = &mut draft.template.classes[part];
+            let loads = matches!(reference.goal, Goal::Literal | Goal::MutLiteral);
+            let field = reference.field as u8;
+            let nearest = if field > *class % LOADS {
+                field
+            } else {
+                *class % LOADS
+            };
+            *class = nearest + if loads || *class >= LOADS { LOADS } else { 0 };
         }
         r += 1;
     }
