@@ -268,15 +268,20 @@ impl Plan {
                 Field::Imm26.displace(word, words);
             }
         };
-        // Those of both halves in turn: the code of a long trace is not in the cache any more, and comes from
-        // memory sooner if it is asked for at two places.
+        // The code of a long trace comes from memory again. It comes sooner if it is asked for at four places in turn, and
+        // what was written last may be in a cache yet: hence from the end.
         let calls = trace.calls();
-        let (first, second) = calls.split_at(calls.len() / 2);
-        for (first, second) in first.iter().zip(second) {
-            write(first);
+        let (first, rest) = calls.split_at(calls.len() / 4);
+        let (second, rest) = rest.split_at(first.len());
+        let (third, rest) = rest.split_at(first.len());
+        let (fourth, rest) = rest.split_at(first.len());
+        rest.iter().for_each(&mut write);
+        for (((first, second), third), fourth) in first.iter().zip(second).zip(third).zip(fourth).rev() {
+            write(fourth);
+            write(third);
             write(second);
+            write(first);
         }
-        second.iter().skip(first.len()).for_each(write);
         self.write_rest(trace, to);
     }
 
