@@ -276,7 +276,9 @@ impl Plan {
         let (third, rest) = rest.split_at(first.len());
         let (fourth, rest) = rest.split_at(first.len());
         rest.iter().for_each(&mut write);
-        for (((first, second), third), fourth) in first.iter().zip(second).zip(third).zip(fourth).rev() {
+        for (((first, second), third), fourth) in
+            first.iter().zip(second).zip(third).zip(fourth).rev()
+        {
             write(fourth);
             write(third);
             write(second);

@@ -28,38 +28,42 @@ pub(super) const OPERANDS: usize = 4;
 /// Bits of the first operand, and where they go: `word ^= (value * by) & mask`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bits {
-    /// The mask, and in the highest bits the number of the word: in one, which takes fewer loads.
-    place: u64,
     by: u32,
+    mask: u32,
+    word: u8,
 }
 
 impl Bits {
     /// None: what leaves every word as it is.
-    const NONE: Bits = Bits { place: 0, by: 0 };
+    const NONE: Bits = Bits {
+        by: 0,
+        mask: 0,
+        word: 0,
+    };
 
     /// Bits of a hole of the first operand, if they are in its lower half, are not moved down, and in the first words.
     fn new(hole: &Hole) -> Option<Bits> {
         let mask = u32::MAX.checked_shr(32 - u32::from(hole.width))? << hole.target;
         let by = hole.target.checked_sub(hole.source)?;
         let fits = usize::from(hole.word) < HALF && hole.source + hole.width <= 32;
-        let place = u64::from(hole.word) << WORD_SHIFT | u64::from(mask);
-        (fits && hole.operand == 0 && hole.map == Map::IDENTITY)
-            .then_some(Bits { place, by: 1 << by })
+        let bits = Bits {
+            by: 1 << by,
+            mask,
+            word: hole.word as u8,
+        };
+        (fits && hole.operand == 0 && hole.map == Map::IDENTITY).then_some(bits)
     }
 
     #[inline(always)]
     pub(super) fn word(self) -> usize {
-        (self.place >> WORD_SHIFT) as usize
+        usize::from(self.word) % HALF
     }
 
     #[inline(always)]
     pub(super) fn of(self, value: u64) -> u32 {
-        (value as u32).wrapping_mul(self.by) & self.place as u32
+        (value as u32).wrapping_mul(self.by) & self.mask
     }
 }
-
-/// Where the number of the word is in [`Bits`], so that there is no more than one of the first.
-const WORD_SHIFT: u32 = u64::BITS - HALF.ilog2();
 
 /// Bits of half an operand, and where they go: `word ^= (half * by >> 32) & mask`. A multiplication puts the number of a
 /// register into two places of a word at once, and on many processors takes less than a rotation.
@@ -226,44 +230,58 @@ impl AddAssign for Sums {
     }
 }
 
-/// A reference in one word, which takes fewer loads: where it is, which notes are kept of it, the operand, 8 bits each, and
-/// whether it is there.
+/// A reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Refers(u32);
+pub(super) struct Refers {
+    at: u8,
+    kind: NoteKind,
+    operand: u8,
+    is_there: bool,
+}
 
 impl Refers {
     /// Its operand is the first.
-    pub(super) const NOTHING: Refers = Refers(0);
+    pub(super) const NOTHING: Refers = Refers {
+        at: 0,
+        kind: NoteKind::Imm26,
+        operand: 0,
+        is_there: false,
+    };
 
     const fn new(at: u8, kind: NoteKind, operand: u8) -> Refers {
-        Refers(at as u32 | (kind as u32) << 8 | (operand as u32) << 16 | 1 << 31)
+        Refers {
+            at,
+            kind,
+            operand,
+            is_there: true,
+        }
     }
 
     /// The instruction, in words from the micro-op's first.
     #[inline(always)]
     pub(super) fn at(self) -> u32 {
-        self.0 & 0xff
+        self.at.into()
     }
 
     #[inline(always)]
     pub(super) fn kind(self) -> usize {
-        (self.0 >> 8) as usize % NoteKind::COUNT
+        self.kind as usize
     }
 
     /// The operand, or, where nothing is referred to, any.
     #[inline(always)]
     pub(super) fn operand_or_any(self) -> u8 {
-        (self.0 >> 16) as u8 & 0x7f
+        self.operand
     }
 
     fn operand(self) -> Option<usize> {
-        (self.notes() == 1).then_some(self.operand_or_any().into())
+        self.is_there.then_some(self.operand.into())
     }
 
     /// How many notes it takes: one, or none.
     #[inline(always)]
     pub(super) fn notes(self) -> usize {
-        (self.0 >> 31) as usize
+        self.is_there.into()
     }
 }
 
