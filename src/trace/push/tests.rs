@@ -66,7 +66,7 @@ fn build(seed: u64, way: Way) -> (Vec<u32>, usize) {
         .collect();
     let mut numbers = Numbers(seed);
     // Without loads the quick ways end later.
-    let loads = seed % 2 == 0;
+    let loads = seed.is_multiple_of(2);
     let declared = [1, 300][seed as usize / 2 % 2];
     let mut labels: Vec<Label> = (0..declared).map(|_| builder.label()).collect();
     let mut next_exit = 0;
