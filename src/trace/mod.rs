@@ -396,10 +396,25 @@ impl TraceBuilder {
     /// [`len`](TraceBuilder::len) says how many there are now.
     pub fn push_all<M: MicroOp>(&mut self, ops: impl IntoIterator<Item = M>) -> Result<(), Error> {
         let mut ops = ops.into_iter();
-        if M::IS_KNOWN || self.options.annotate {
+        if M::IS_KNOWN {
             return ops.try_for_each(|op| self.push(op));
         }
+        if self.options.annotate {
+            return self.push_all_annotated(ops);
+        }
         while let Some(op) = self.push_run(&mut ops) {
+            self.push_left(&op)?;
+        }
+        Ok(())
+    }
+
+    // A function of its own: its loop needs more registers.
+    #[inline(never)]
+    fn push_all_annotated<M: MicroOp>(
+        &mut self,
+        mut ops: impl Iterator<Item = M>,
+    ) -> Result<(), Error> {
+        while let Some(op) = self.push_annotated_run(&mut ops) {
             self.push_left(&op)?;
         }
         Ok(())

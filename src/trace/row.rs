@@ -308,6 +308,8 @@ pub(super) struct Row {
     pub(super) range: Range,
     /// A bit for each operand that is a general-purpose register.
     pub(super) registers: u8,
+    /// How many operands it has.
+    pub(super) operands: u8,
     /// The other words.
     pub(super) more_words: [u32; HALF],
     /// What fills all holes, where [`hole`](Row::hole) is not enough.
@@ -332,6 +334,7 @@ impl Row {
         refers: Refers::NOTHING,
         range: Range::ALL,
         registers: 0,
+        operands: 0,
         more_words: [NOP; HALF],
         deposits: [Deposit::NONE; DEPOSITS],
         more_ranges: [Range::ALL; OPERANDS - 1],
@@ -354,6 +357,7 @@ impl Row {
             index: op.index,
             extra: Extra::empty(),
             goes_on: op.goes_on(),
+            operands: op.operand_count() as u8,
             ..Row::NONE
         };
         match references {
@@ -520,6 +524,12 @@ impl Rows {
     #[inline(always)]
     pub(super) fn most_operands(&self) -> usize {
         self.recent.most_operands
+    }
+
+    /// The number of the set that they are of.
+    #[inline(always)]
+    pub(super) fn number(&self) -> u16 {
+        self.number
     }
 
     /// How many words come with a note at the least.

@@ -32,7 +32,9 @@ use std::hint::select_unpredictable;
 
 use super::TraceBuilder;
 use super::row::{Extra, OPERANDS, Refers, Row, Sums, WORDS, halves};
-use super::state::{ColdItem, Note, NoteKind, Open, Place, Places, UNMADE, UNPLACED, UNWANTED};
+use super::state::{
+    ColdItem, Note, NoteKind, Open, Place, Places, Pushed, Record, UNMADE, UNPLACED, UNWANTED,
+};
 use super::tape::Tape;
 use crate::op::MicroOp;
 use crate::op::operand::PLATFORM_REGISTER;
@@ -83,6 +85,11 @@ struct End<'b> {
     open: &'b mut Open,
     gap: &'b mut u32,
     last: &'b mut (&'static MicroOpSet, usize),
+    // What is annotated.
+    /// The number of the set.
+    number: u16,
+    records: &'b mut Vec<Record>,
+    values: &'b mut Vec<u64>,
 }
 
 impl<'b, const MANY: bool> Run<'b, MANY> {
@@ -132,6 +139,9 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
                 open: &mut builder.open,
                 gap: &mut builder.gap,
                 last: &mut builder.last,
+                number: builder.rows.number(),
+                records: &mut builder.records,
+                values: &mut builder.values,
             },
         })
     }
@@ -243,6 +253,21 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
             self.end.queue.advance(1);
         }
         self.places.set(exit, UNPLACED);
+    }
+
+    /// Remembers the micro-op that was pushed last, at `at`.
+    #[inline(always)]
+    fn annotate(&mut self, at: u32, values: &[u64]) {
+        let kept = &mut *self.end.values;
+        let op = Pushed {
+            set: self.end.number,
+            index: self.last.index,
+            values: kept.len() as u32,
+        };
+        // All that there can be: to copy as many as there are takes a call.
+        kept.extend_from_slice(values);
+        kept.truncate(op.values as usize + usize::from(self.last.operands));
+        self.end.records.push(Record { at, op });
     }
 
     #[inline(always)]
@@ -362,6 +387,26 @@ impl TraceBuilder {
             if !can_take || !run.step(op.index(), &mut op.operands()) {
                 return Some(op);
             }
+        }
+        None
+    }
+
+    /// The same for a trace that is annotated.
+    #[inline(always)]
+    pub(super) fn push_annotated_run<M: MicroOp>(
+        &mut self,
+        ops: &mut impl Iterator<Item = M>,
+    ) -> Option<M> {
+        let Some(mut run) = Run::<true>::new(self, M::COUNT) else {
+            return ops.next();
+        };
+        for op in ops {
+            let can_take = run.can_take::<M::Operands>(op.set());
+            let (at, mut values) = (run.at(), op.operands());
+            if !can_take || !run.step(op.index(), &mut values) {
+                return Some(op);
+            }
+            run.annotate(at, values.as_mut());
         }
         None
     }

@@ -8,6 +8,8 @@
 // Where there is no emulator, nothing is compared with the model.
 #![cfg_attr(target_arch = "aarch64", allow(dead_code, unused_imports))]
 
+#[path = "../common/alike.rs"]
+mod alike;
 mod api;
 mod atomic;
 mod build;

@@ -1,9 +1,8 @@
 //! A micro-op as the generator, the builder, the model and the checks see it.
 
-use opstitch::{
-    Error, Exit, FallThrough, Label, MicroOp, MicroOpSet, MutLiteral, Reg, Target, TraceBuilder,
-};
+use opstitch::{Error, Exit, FallThrough, Label, MutLiteral, Reg, Target, TraceBuilder};
 
+use crate::alike::Alike;
 use crate::model::{Flow, State, function};
 use crate::ops::alpha::{self, Alpha};
 use crate::ops::beta::{self, Beta};
@@ -194,26 +193,6 @@ pub(crate) enum Pushed {
 impl Pushed {
     pub(crate) fn is_together(self) -> bool {
         matches!(self, Pushed::Together | Pushed::AlikeTogether)
-    }
-}
-
-/// A micro-op of which the compiler knows no more than it must, as of one that is mostly like the others of its block.
-#[derive(Debug, Clone, Copy)]
-struct Alike<M>(M);
-
-impl<M: MicroOp> MicroOp for Alike<M> {
-    type Operands = M::Operands;
-
-    fn set(&self) -> &'static MicroOpSet {
-        self.0.set()
-    }
-
-    fn index(&self) -> usize {
-        self.0.index()
-    }
-
-    fn operands(&self) -> M::Operands {
-        self.0.operands()
     }
 }
 

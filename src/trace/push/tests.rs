@@ -3,6 +3,11 @@ use crate::trace::TraceBuilder;
 use crate::trace::options::{FallThrough, Options, Reach};
 use crate::{Error, Exit, Label, Target};
 
+#[path = "../../../tests/common/alike.rs"]
+mod alike;
+
+use alike::Alike;
+
 crate::uops! {
     enum Op;
     op Long(n: u12) {
@@ -142,8 +147,8 @@ fn push(builder: &mut TraceBuilder, ops: &[Op], way: Way) {
             Op::Call(op) => builder.push(op).unwrap(),
             Op::Leave(op) => builder.push(op).unwrap(),
         }),
-        Way::Row => ops.iter().for_each(|op| builder.push(op).unwrap()),
-        Way::Run => builder.push_all(ops).unwrap(),
+        Way::Row => ops.iter().for_each(|op| builder.push(Alike(op)).unwrap()),
+        Way::Run => builder.push_all(ops.iter().map(Alike)).unwrap(),
     }
 }
 
