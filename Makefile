@@ -132,3 +132,5 @@ bench-ebpf: ## What translating eBPF costs, beside rbpf's Cranelift in one run
 
 clean: ## Remove everything that was built
 	@cargo clean
+	@cargo clean --manifest-path benches/Cargo.toml
+	@cargo clean --manifest-path benches/ebpf/Cargo.toml

@@ -19,7 +19,7 @@ pub struct Statistics {
     pub trampolines: usize,
     /// Bytes of the literals at the end.
     pub literals: usize,
-    /// Bytes of the NOPs at the entry and at fall-throughs.
+    /// Bytes of the NOPs: at the entry, at fall-throughs, of invalidation points and of exits that can be linked.
     pub nops: usize,
     /// Bytes of the islands: jumps around them, veneers, padding and literals.
     pub islands: usize,

@@ -171,7 +171,7 @@ pub enum Mapping {
     /// One view and a switch that each thread has for itself (`MAP_JIT`, Apple Silicon).
     Jit,
     /// Changed pages are built aside and moved over the old ones (Linux): for systems that forbid the
-    /// first. A few system calls for each page that changes.
+    /// first. A few system calls for each run of pages that changes.
     MovedPages,
 }
 

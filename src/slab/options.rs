@@ -109,7 +109,7 @@ pub enum Distance {
 pub struct SlabStatistics {
     /// Its size, in bytes.
     pub size: usize,
-    /// Bytes in blocks of traces and trampolines, retired ones not among them.
+    /// Bytes in blocks of traces, reservations and trampolines, retired ones not among them.
     pub used: usize,
     /// Bytes that are free.
     pub free: usize,
@@ -117,7 +117,7 @@ pub struct SlabStatistics {
     pub retired: usize,
     /// The longest trace that could be installed, in bytes.
     pub longest: usize,
-    /// Bytes of `used` that rounding up to granules has cost.
+    /// Bytes of `used` that rounding up to granules has cost, and reservations that wait for their code.
     pub padding: usize,
     /// How many traces are installed.
     pub traces: usize,

@@ -40,8 +40,8 @@ pub struct Reclaimed {
     pub waiting: usize,
 }
 
-/// A thread's word that it may be running code of a slab. While it is held, nothing that is dropped is
-/// freed.
+/// A thread's word that it may be running code of a slab. Nothing that is dropped while it is held is freed before it is
+/// let go.
 ///
 /// It belongs to its thread: it is not `Send`. Hold it for one call or for many; let go of it now and
 /// then, or nothing is ever reclaimed.
@@ -99,7 +99,8 @@ impl Slab {
     /// (`membarrier` on Linux), however many traces there are, and does nothing if there are none.
     ///
     /// What is not free yet waits for every pin that was held when this was first called after the drop, whether it is older
-    /// than the drop or not; call again once they are dropped.
+    /// than the drop or not, and where pins overlap it may wait for some that were taken later. Call again once they are
+    /// dropped.
     ///
     /// # Errors
     /// [`SlabError::System`] if cores cannot be synchronized; the space waits then. [`SlabError::Forked`].

@@ -486,7 +486,7 @@ impl TraceBuilder {
 
     /// Makes the place in front of the micro-op that is pushed next an invalidation point: when the trace is
     /// invalidated, a NOP there becomes a branch to `exit`. In front of the first micro-op it is the NOP
-    /// of the entry, elsewhere the fall-through NOP. Where labels are bound too, there is one more NOP behind
+    /// of the entry, elsewhere the fall-through NOP, or one of its own where there is none. Where labels are bound too, there is one more NOP behind
     /// them: every round of a loop passes it. A second call for the same place replaces the first. One that no micro-op
     /// follows is a place that nothing comes to, and is left out.
     ///

@@ -8,7 +8,7 @@
 //! | r10 | x23 | the top of the function's 512 bytes of stack |
 //!
 //! x24 to x28 belong to the checks ([`guard`]), x9 to x15 are scratch within one eBPF instruction, and
-//! x29 is the host's stack pointer at the entry: whatever a program has pushed, `mov sp, x29` leaves it.
+//! x29 is the frame record of a program that has a frame: whatever it has pushed, `mov sp, x29` leaves it.
 //!
 //! A micro-op names its registers as operands, so one template serves all of them. 32-bit operations work
 //! on `w` registers, which clears the upper half as the RFC wants it. Division gives what
