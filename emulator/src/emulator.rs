@@ -204,8 +204,9 @@ impl<'a> Emulator<'a> {
     /// goes there, and `x29` is a frame record. All other registers are as they were left.
     ///
     /// # Errors
-    /// [`Error::NoEntry`] if `entry` is no instruction of a loaded trace; [`Error::Limit`], [`Error::Fault`],
-    /// [`Error::NoTarget`], [`Error::Unbalanced`] and [`Error::InCall`] for what the trace did.
+    /// [`Error::NoEntry`] if `entry` is no instruction of a loaded trace; [`Error::Limit`], [`Error::ReturnsIntoItself`],
+    /// [`Error::Fault`], [`Error::NoTarget`], [`Error::Unbalanced`], [`Error::FrameRecord`] and [`Error::InCall`] for what the
+    /// trace did.
     pub fn run(&mut self, entry: u64, limit: u64) -> Result<Outcome, Error> {
         run::run(&mut self.engine, entry, limit)
     }

@@ -98,6 +98,29 @@ pub enum Error {
         at: Location,
     },
 
+    /// The trace did not come to an end, because it returns to itself.
+    #[error(
+        "the trace went on beyond {limit} instructions, {at}: it returns to where its last call came from, \
+         because that is in x30; begin the way out with `ldr x30, [sp]`"
+    )]
+    ReturnsIntoItself {
+        /// The limit.
+        limit: u64,
+        /// The instruction it would have executed next.
+        at: Location,
+    },
+
+    /// The trace returned with another x29 than it began with, which has to point to the frame record.
+    #[error(
+        "the trace returned with {x29:#x} in x29, {at}: leave x29 alone, or load it again from where it was stored"
+    )]
+    FrameRecord {
+        /// What is in it.
+        x29: u64,
+        /// The instruction that returned.
+        at: Location,
+    },
+
     /// The trace returned with another stack pointer than it began with.
     #[error(
         "the trace returned with `sp` {by:+} bytes from where it was, {at}: give back on every way \
@@ -378,7 +401,15 @@ mod tests {
                 limit: 1000,
                 at: here(),
             },
-            Error::Limit { .. } => Error::Unbalanced {
+            Error::Limit { .. } => Error::ReturnsIntoItself {
+                limit: 1000,
+                at: here(),
+            },
+            Error::ReturnsIntoItself { .. } => Error::FrameRecord {
+                x29: 0x17,
+                at: here(),
+            },
+            Error::FrameRecord { .. } => Error::Unbalanced {
                 by: -16,
                 at: here(),
             },

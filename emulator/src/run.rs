@@ -192,22 +192,22 @@ fn finish(
                 executed: run.executed,
                 calls: run.calls,
             };
-            match engine.register(SP)?.wrapping_sub(ENTRY_SP) as i64 {
-                by if by != 0 && end == End::Returned => {
-                    let at = locate(engine, pc);
-                    Err(Error::Unbalanced { by, at })
-                }
-                _ => Ok(outcome),
+            if end == End::Returned {
+                check_frame(engine, pc)?;
             }
+            Ok(outcome)
         }
         (Some(Ended::Panic(panic)), _) => resume_unwind(panic),
         (Some(Ended::Limit), _) => {
             let limit = run.limit;
             let at = locate(engine, pc);
-            Err(Error::Limit { limit, at })
+            match returns_into_itself(engine, pc)? {
+                true => Err(Error::ReturnsIntoItself { limit, at }),
+                false => Err(Error::Limit { limit, at }),
+            }
         }
         (Some(Ended::NothingThere), _) => nothing_there(engine, pc),
-        (Some(Ended::UnalignedJump), _) => fault(engine, FaultKind::UnalignedJump, pc, pc),
+        (Some(Ended::UnalignedJump), _) => unaligned_jump(engine, pc),
         (Some(Ended::Call(error)), _) => Err(Error::InCall {
             target: pc,
             at: locate(engine, pc),
@@ -216,7 +216,7 @@ fn finish(
         (Some(Ended::Exception(number)), _) => exception(engine, number, pc),
         (None, Some((MemType::FETCH, page))) => {
             if !pc.is_multiple_of(4) {
-                return fault(engine, FaultKind::UnalignedJump, pc, pc);
+                return unaligned_jump(engine, pc);
             }
             match engine.get_data().pages.get(page).map(|page| page.kind) {
                 Some(Kind::Memory { .. } | Kind::Stack) => {
@@ -283,7 +283,56 @@ fn take_back(engine: &mut Engine<'_>, pc: u64) {
     }
 }
 
+/// Sees that `sp` and x29 are as they were at the entry.
+fn check_frame(engine: &mut Engine<'_>, pc: u64) -> Result<(), Error> {
+    let by = engine.register(SP)?.wrapping_sub(ENTRY_SP) as i64;
+    if by != 0 {
+        let at = locate(engine, pc);
+        return Err(Error::Unbalanced { by, at });
+    }
+    match engine.register(x_id(29)?)? {
+        FRAME_RECORD => Ok(()),
+        x29 => {
+            let at = locate(engine, pc);
+            Err(Error::FrameRecord { x29, at })
+        }
+    }
+}
+
+/// Whether the trace has come to `pc` by a `ret`, or is about to return, with an address of its own: the one that its last
+/// call has left.
+fn returns_into_itself(engine: &mut Engine<'_>, pc: u64) -> Result<bool, Error> {
+    let x30 = engine.register(x_id(30)?)?;
+    let State { run, traces, .. } = engine.get_data_mut();
+    let departure = run.departure.unwrap_or(pc);
+    let is_own = traces.find(x30).is_some();
+    Ok(is_own
+        && [departure, pc]
+            .into_iter()
+            .any(|at| is_return(word(engine, at))))
+}
+
+/// Whether a word is `ret`.
+fn is_return(word: u32) -> bool {
+    word.to_le_bytes() == RET
+}
+
+/// Where the trace has returned to what is no code, sees whether it has taken the address from another place of the stack
+/// than where it is.
+fn check_return(engine: &mut Engine<'_>, pc: u64) -> Result<(), Error> {
+    match engine.get_data().run.departure {
+        Some(at) if is_return(word(engine, at)) => check_frame(engine, pc),
+        _ => Ok(()),
+    }
+}
+
+fn unaligned_jump(engine: &mut Engine<'_>, pc: u64) -> Result<Outcome, Error> {
+    check_return(engine, pc)?;
+    fault(engine, FaultKind::UnalignedJump, pc, pc)
+}
+
 fn nothing_there(engine: &mut Engine<'_>, pc: u64) -> Result<Outcome, Error> {
+    check_return(engine, pc)?;
     let at = locate(engine, pc);
     match engine.get_data_mut().traces.find(pc) {
         Some(_) => fault(engine, FaultKind::NotCode, pc, pc),

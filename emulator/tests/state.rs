@@ -188,6 +188,54 @@ fn every_run_has_the_whole_stack() {
     }
 }
 
+/// Both read the return address from where it is not: there is a zero, or what was pushed.
+#[test]
+fn a_return_by_an_address_from_elsewhere_is_an_unbalanced_stack() {
+    for (taken, x0) in [(Op::from(Take {}), 0), (Push {}.into(), 0x17)] {
+        let linked = trace(AT, |b| {
+            b.push(taken)?;
+            b.push(ReturnByStack)
+        });
+        let mut emulator = loaded(&linked);
+        emulator.set_x(0, x0).unwrap();
+        let error = emulator.run(AT, 100).unwrap_err();
+        let Error::Unbalanced { by: -16, at } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(at.op.as_deref(), Some("op 1 ReturnByStack"));
+    }
+}
+
+#[test]
+fn a_trace_that_calls_and_returns_without_its_address_is_told_so() {
+    let function = target(0x9000);
+    let linked = trace(AT, |b| {
+        b.push(Call { function })?;
+        b.push(Return)
+    });
+    let mut emulator = loaded(&linked);
+    emulator.on_call(0x9000, |_| Ok(())).unwrap();
+    for limit in 99..103 {
+        let error = emulator.run(AT, limit).unwrap_err();
+        assert!(matches!(error, Error::ReturnsIntoItself { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_trace_that_loses_the_frame_record_is_told_so() {
+    let linked = trace(AT, |b| {
+        b.push(LoseFrame)?;
+        b.push(Return)
+    });
+    let mut emulator = loaded(&linked);
+    emulator.set_x(0, 0x17).unwrap();
+    let error = emulator.run(AT, 100).unwrap_err();
+    let Error::FrameRecord { x29: 0x17, at } = error else {
+        panic!("{error}");
+    };
+    assert_eq!(at.op.as_deref(), Some("op 1 Return"));
+}
+
 #[test]
 fn the_host_is_told_of_its_own_mistakes() {
     let mut emulator = Emulator::new().unwrap();

@@ -43,6 +43,10 @@ opstitch::uops! {
     op Store { ; str x0, [memory], 8 }
     /// Adds `x0` to a cell, atomically.
     op AtomicAdd { ; ldadd x0, x1, [cell] }
+    /// Takes 16 bytes of the stack, and leaves them as they are.
+    op Take { ; sub sp, sp, 16 }
+    /// Loses the frame record.
+    op LoseFrame { ; mov x29, x0 }
     /// Pushes.
     op Push { ; str x0, [sp, -16]! }
     /// A breakpoint.
