@@ -2,7 +2,7 @@
 //! baking has to know of them.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use crate::body::{Body, Names, Rendered, Statement, Use, Word};
@@ -55,11 +55,11 @@ pub(crate) fn draft(
     let joints = joints(&sites);
     let base = |operand: usize| probe::probes(names.operands[operand].kind).base;
 
-    let mut recorder = Assembly::new("__recorder");
+    let mut recorder = Assembly::new("__recorder", &op.name);
     for statement in &statements {
         recorder.push(statement.render(names, &base)?);
     }
-    let mut probes = Assembly::new("__probes");
+    let mut probes = Assembly::new("__probes", &op.name);
     for site in &sites {
         for &value in &site.probes.rest {
             let with = |operand| match operand == site.operand {
@@ -141,6 +141,8 @@ pub(crate) fn patched_name(name: &Ident) -> Ident {
 /// Calls on the recorder of that name, one word each.
 struct Assembly {
     recorder: Ident,
+    /// Where an error is shown of which dynasm-rs does not say where it is: at the micro-op's name.
+    span: Span,
     calls: TokenStream,
     /// Statements for the next call of `dynasm!`.
     statements: TokenStream,
@@ -148,9 +150,10 @@ struct Assembly {
 }
 
 impl Assembly {
-    fn new(recorder: &str) -> Assembly {
+    fn new(recorder: &str, op: &Ident) -> Assembly {
         Assembly {
             recorder: format_ident!("{recorder}"),
+            span: Span::call_site().located_at(op.span()),
             calls: TokenStream::new(),
             statements: TokenStream::new(),
             count: 0,
@@ -173,9 +176,10 @@ impl Assembly {
     fn flush(&mut self) {
         let statements = std::mem::take(&mut self.statements);
         if !statements.is_empty() {
-            let recorder = &self.recorder;
-            self.calls
-                .extend(quote!(__opstitch::dynasm!(#recorder ; .arch aarch64 #statements);));
+            let (recorder, span) = (&self.recorder, self.span);
+            self.calls.extend(
+                quote_spanned!(span=> __opstitch::dynasm!(#recorder ; .arch aarch64 #statements);),
+            );
         }
     }
 

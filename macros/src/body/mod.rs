@@ -122,12 +122,12 @@ pub(crate) fn scan(op: &Op, names: &Names<'_>, errors: &mut Errors) -> Body {
     check_size(op, names, [&hot, &cold], &labels, &body, errors);
     if let Some(cold) = &op.cold {
         let message = match body.cold.is_empty() {
-            true => Some("this cold part has no instruction; leave it out"),
+            true if !failed => Some("this cold part has no instruction; leave it out"),
             false if !is_entered && !failed => Some(
                 "nothing leads to this cold part; branch to a label in it, `; cbz x0, >slow`, or leave \
                  it out",
             ),
-            false => None,
+            _ => None,
         };
         if let Some(message) = message {
             errors.add(syn::Error::new(cold.keyword, message));

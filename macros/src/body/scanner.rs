@@ -176,6 +176,13 @@ impl<'a> Scanner<'a> {
             return Ok(());
         };
         let span = first.span();
+        if let (TokenTree::Punct(equals), false) = (first, is_arrow(tokens))
+            && equals.as_char() == '='
+        {
+            let message = "`=` takes no value here: declare an operand, `value: literal`, and write `=>value`; \
+                           or make the value by `movz` and `movk`";
+            return error(span, message);
+        }
         let shape = if is_arrow(tokens) {
             self.label(tokens, out)?;
             Shape::Label
@@ -541,7 +548,9 @@ impl<'a> Scanner<'a> {
                     _ => None,
                 };
                 let takes = |mnemonic: &str| rules::allowed_behind_arrow(mnemonic).contains(&kind);
+                let is_literal = matches!(kind, Kind::Literal | Kind::MutLiteral);
                 let hint = match meant {
+                    None if is_literal => format!("load it into a register, `; ldr x9, =>{name}`"),
                     None => "load an address as a `literal`".to_owned(),
                     Some(meant) if takes(&meant) => format!("write `{meant} =>{name}`"),
                     Some(_) if takes("b") => format!("go there by a `b =>{name}`"),
