@@ -186,6 +186,19 @@ fn labels_and_exits_have_offsets() {
 }
 
 #[test]
+fn of_equal_exits_all_have_an_offset_if_one_is_led_to() {
+    for wanted in 0..2 {
+        let mut builder = TraceBuilder::new();
+        let same = [1, 1].map(|id| builder.exit([Leave { id }]).unwrap());
+        builder.push(Guard { out: same[wanted] }).unwrap();
+        builder.push(Leave { id: 3 }).unwrap();
+        let trace = builder.finish().unwrap();
+        let exit = Some(trace.hot_len() as u32);
+        assert_eq!(same.map(|exit| trace.exit_offset(exit)), [exit; 2]);
+    }
+}
+
+#[test]
 fn every_boundary_has_a_nop_and_the_entry_too() {
     let mut builder = TraceBuilder::new();
     builder.push(Add { n: 1 }).unwrap();

@@ -103,23 +103,21 @@ impl<'b> Trace<'b> {
     /// # Ok::<(), opstitch::Error>(())
     /// ```
     pub fn label_offset(&self, label: Label) -> Option<u32> {
-        self.offset(OperandKind::Label, label.0)
+        self.offset(OperandKind::Label, label.0, Place::label(label.0.index()))
     }
 
     /// Where an exit's code is, in bytes from the trace's start, whatever it is linked to; one that can be linked begins
-    /// with its NOP. `None` if nothing leads to it, or if another trace's builder made it.
+    /// with its NOP. `None` if nothing leads to it or to one with the same code, or if another trace's builder made it.
     pub fn exit_offset(&self, exit: Exit) -> Option<u32> {
-        self.offset(OperandKind::Exit, exit.0)
+        let place = self.builder.representative(Place::exit(exit.0.index()));
+        self.offset(OperandKind::Exit, exit.0, place)
     }
 
-    fn offset(&self, kind: OperandKind, handle: Handle) -> Option<u32> {
+    fn offset(&self, kind: OperandKind, handle: Handle, place: Place) -> Option<u32> {
         let (handles, places) = (&self.builder.handles, &self.builder.places);
-        if !handles.has(kind, handle.raw()) {
-            return None;
-        }
-        // Less what all begin with, a handle is the number of its place.
-        let offset = places.get(handles.count(handle.raw()))?;
-        is_placed(offset).then(|| offset * 4)
+        let offset = places.offset(place);
+        let is_there = handles.has(kind, handle.raw()) && is_placed(offset);
+        is_there.then(|| offset * 4)
     }
 
     /// The distinct call targets, in the order in which the code first names them.
