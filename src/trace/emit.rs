@@ -28,7 +28,7 @@ pub(crate) struct Pieces {
     pub(crate) words: &'static [u32],
     pub(crate) holes: &'static [Hole],
     pub(crate) references: &'static [Reference],
-    /// What it has that reaches the least far: see [`Template::classes`](crate::op::template::Template::classes).
+    /// What it asks of the room in front of an island: see [`Template::classes`](crate::op::template::Template::classes).
     pub(crate) class: u8,
     /// The words, and what follows them in the set, if that makes a block.
     block: Option<&'static [u32; BLOCK]>,

@@ -331,7 +331,7 @@ impl TraceBuilder {
 }
 
 /// The last deadline that an island serves: a margin behind the horizon, so that the next island is not needed soon. What
-/// is younger than a quarter of its reach waits: its place may be near.
+/// is younger than a quarter of its reach, less what lies up to the horizon, waits: its place may be near.
 fn last_due(horizon: u32, reach: u32) -> u32 {
     horizon.saturating_add(reach - reach / 4)
 }

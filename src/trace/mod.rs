@@ -128,7 +128,7 @@ pub struct TraceBuilder {
     slot: u32,
     /// How far code may reach that is pushed a quick way, in words, by the class of the micro-op's part.
     quick_end: [u32; CLASSES],
-    /// Whether there has been a micro-op that loads literals.
+    /// Whether there has been a micro-op that loads literals, in this trace or in one before.
     loads_come: bool,
     /// How many places there are, labels apart, that branches lead to: exits, and those in micro-ops' other parts.
     other_places: u32,
@@ -337,7 +337,6 @@ impl TraceBuilder {
         {
             self.name = None;
         }
-        self.loads_come = false;
         self.find_quick_end();
     }
 

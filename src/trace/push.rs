@@ -19,8 +19,9 @@
 //! Two numbers decide whether the quick ways are open. `gap` says what comes in front of the next micro-op: the NOP of a
 //! fall-through, or nothing. Anything that asks for more sets it to [`BLOCKED`]: a jump to write, an invalidation point, a
 //! finished trace. That puts the place of the next micro-op behind every `quick_end`: up to there micro-ops have room
-//! for themselves, for their references, and for an island of everything pending, whatever they are. So one
-//! comparison covers all. Behind the end [`push_by_tables`](TraceBuilder::push_by_tables) looks whether it is only a jump
+//! for themselves, for their references, and for an island of everything pending, whatever they are, as long as their
+//! class is open (the first `tbz` and the first load of a literal go the general way). So one comparison covers all.
+//! Behind the end [`push_by_tables`](TraceBuilder::push_by_tables) looks whether it is only a jump
 //! that is to be written, and the general way looks closer, and finds the next end.
 
 use super::emit::Part;
@@ -49,8 +50,8 @@ pub(super) const BLOCKED: u32 = 1 << 30;
 /// slot, and its alignment.
 const ISLAND: u32 = 2;
 
-/// For how many words there is room for notes before a [run](super::run), of whatever kinds they are: an eighth of the
-/// words that the trace has so far, in these bounds.
+/// For how many words at the least there is room for notes before a [run](super::run), of whatever kinds they are: an eighth of
+/// the words that the trace has so far, in these bounds.
 const WORDS_AHEAD: std::ops::RangeInclusive<usize> = 64..=16384;
 
 /// From how many branches on it is worth while to forget those that are done.
@@ -59,7 +60,7 @@ const MANY_DONE: usize = 1024;
 /// What is kept at most of micro-ops up to a quick end: so many operands for each word that conditional branches reach.
 const KEPT: usize = u8::MAX as usize * (Field::Imm19.reach() / WORD) as usize;
 
-/// The most words that a quick way moves over at once.
+/// The most words with references that a quick way moves over at once.
 const SPARE_WORDS: u32 = BEFORE + ROOM as u32;
 
 /// What a micro-op that is pushed a quick way writes at most, with its slot: a power of two.
@@ -214,6 +215,7 @@ impl TraceBuilder {
         if template.special || !self.is_quick(start as u32, words as u32, template.classes[0]) {
             return None;
         }
+        debug_assert!(self.has_room(start as u32, words as u32, references));
         for (operand, &value) in operands.iter().zip(values) {
             let is_known = !operand.kind.is_handle() || self.handles.has(operand.kind, value);
             if !(is_known && data.is_in_range(operand, value)) {
@@ -383,14 +385,15 @@ impl TraceBuilder {
         }
     }
 
-    /// Whether so many words, [`SPARE_WORDS`] at the most, lie before the quick ways' end, at `start`. `class` is what the
-    /// micro-op's part has that reaches the least far.
+    /// Whether so many words, [`SPARE_WORDS`] at the most, lie before the quick ways' end, at `start`. `class` is that of
+    /// the micro-op's part.
     #[inline]
     pub(super) fn is_quick(&self, start: u32, words: u32, class: u8) -> bool {
         start + words <= self.quick_end[usize::from(class) % self.quick_end.len()]
     }
 
-    /// Takes note of one more label or of an exit that is wanted, which makes the islands to come longer by a veneer at most.
+    /// Takes note of one more place to lead to (a label, an exit that is wanted, a micro-op's other part), which makes the
+    /// islands to come longer by a veneer at most.
     #[inline]
     pub(super) fn count_place(&mut self) {
         match self.spare_places.checked_sub(1) {
@@ -437,7 +440,8 @@ impl TraceBuilder {
     #[inline(never)]
     pub(super) fn find_quick_end(&mut self) {
         // A reference to come has a later deadline than those of its class that are noted, or than one noted here.
-        // Only for `tbz` and `tbnz`, which few use, this would be near; so there must be one already.
+        // Only for `tbz` and `tbnz`, which few use, this would be near; so there must be one already. And without loads of
+        // literals an island is not as long by far as it may be with them; so there must have been one, too.
         let here = self.code.cursor() as u32;
         let tests = self.notes.count(Field::Imm14) > self.due.tests;
         let soonest = self
@@ -453,13 +457,12 @@ impl TraceBuilder {
             return;
         };
         self.spare_places = (room / 16).min(1 << 12);
-        // A label, and an exit that is wanted, makes the island longer by a word. A word of a micro-op by two at most, if it
-        // loads a literal.
+        // A place more to lead to makes the island longer by a word, a word of a micro-op by two at most, if it loads a literal.
         let left = room - self.spare_places;
         let mut words = left / 3;
         if !self.loads_come {
-            // A branch by one, and all of them together by no more than there are places. The last micro-op's own are
-            // counted as if they could be literals.
+            // A branch by one; and an island has no more veneers than there are places to lead to, however many branches.
+            // `has_room` counts the last micro-op's own as if they were literals.
             let places = self.places_to_lead_to() as u32;
             let more = places.saturating_sub(pending) + 2 * SPARE_WORDS;
             words = words.max(left.saturating_sub(more));

@@ -17,8 +17,8 @@
 //! many [words](super::row::Rows::words_of_note) at the least. So the look whether there is room in the code, which safe
 //! Rust takes anyway, is the look for all of them.
 //!
-//! What it waits for is loads more than anything else. So what a row says of what it refers to is in one word, and of its
-//! hole in two, though taking them apart takes more instructions.
+//! Nothing in it waits for long, so what counts is how many instructions there are. What a row says is in fields of their own:
+//! a load more each, and nothing to take apart.
 //!
 //! # Invariants
 //!
