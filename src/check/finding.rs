@@ -17,9 +17,14 @@ pub enum Rule {
     LeavesEarly,
     /// What is needed behind a call is not in a register that the call changes (AAPCS64 6.1).
     LiveAcrossCall,
-    /// Every way out finds the stack pointer where it belongs, and it is a multiple of 16
-    /// (AAPCS64 6.4.5).
+    /// Every way out finds the stack pointer where it belongs, and it is a multiple of 16; nothing below it is read or
+    /// written (AAPCS64 6.4.5).
     Stack,
+    /// Where a trace keeps x30 in a frame, whatever returns takes it from there: a call has changed it, in whichever micro-op
+    /// of the set it is.
+    ReturnAddress,
+    /// What an instruction does is defined (Arm ARM K1.1, "CONSTRAINED UNPREDICTABLE behaviors").
+    Unpredictable,
     /// What depends on the program counter is a reference, or stays within its part of the micro-op: code
     /// is copied to other addresses.
     PcRelative,

@@ -45,7 +45,8 @@
 //!
 //! # What is not
 //!
-//! - Each micro-op is looked at alone: whether the next one finds what it expects is not seen.
+//! - Each micro-op is looked at alone: whether the next one finds what it expects is not seen. Only of x30 it is asked
+//!   whether there is one in the set that changes it.
 //! - A `call` operand, `blr` and `bl` to a label are taken to be calls by AAPCS64. A call's arguments are not
 //!   known, so a register that was set for the second of two calls is not missed when the first
 //!   changes it.
@@ -54,8 +55,8 @@
 //! - Which register an operand is given: not whether it is one that the body has written before, x29 or x30 among them,
 //!   nor whether two operands are given the same.
 //! - Flags are missed behind a call only: who set them is not asked.
-//! - What is on the stack: stores below `sp`, or over the address that `entry` has left at `[sp]`.
-//! - Whether x30 gets back what it was.
+//! - What is on the stack: stores over the address that `entry` has left at `[sp]`.
+//! - Whether what is loaded into x30 is what it was.
 //! - x0, x1 and v0 to v3 behind a call are taken to be its results.
 //! - The names of a block's `registers` mean nothing here: [`Contract::pinned`] says which are pinned.
 
@@ -81,10 +82,17 @@ use crate::op::template::MicroOpSet;
 /// It makes no difference what the micro-ops are used for, or whether the host is AArch64.
 pub fn check(micro_ops: &'static MicroOpSet, contract: &Contract) -> Findings {
     let mut all = rules::names(micro_ops, contract);
-    for op in (0..micro_ops.len()).filter_map(|index| Op::new(micro_ops, index)) {
-        let body = body::Body::new(op);
+    let ops = (0..micro_ops.len()).filter_map(|index| Op::new(micro_ops, index));
+    let bodies: Vec<_> = ops.map(body::Body::new).collect();
+    // Without a frame no micro-op may change it.
+    let changed_by = bodies.iter().find(|body| rules::changes_x30(body));
+    let changed_by = changed_by.filter(|_| contract.has_frame());
+    let changed_by = changed_by.map(|body| body.op.name());
+    for body in bodies {
+        let op = body.op;
         let mut findings = Vec::new();
         rules::instructions(&body, &mut findings);
+        rules::return_addresses(&body, changed_by, &mut findings);
         rules::landing_pads(&body, &mut findings);
         calls::check(&body, contract, &mut findings);
         stack::check(&body, contract, &mut findings);

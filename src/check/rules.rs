@@ -58,6 +58,18 @@ pub(super) fn instructions(body: &Body, findings: &mut Vec<Finding>) {
                  `mov x29, sp` once the record is there, and load it from there again",
             );
         }
+        let mut names = instruction.reads.iter().chain(instruction.writes.iter());
+        let is_fixed = !names.any(|it| matches!(it, Register::Operand(_)));
+        if let Some(message) = unpredictable(instruction.word).filter(|_| is_fixed) {
+            found(Rule::Unpredictable, message);
+        }
+        if is_below_sp(instruction.word) {
+            found(
+                Rule::Stack,
+                "reaches below the stack pointer, where signal handlers write at any time (AAPCS64 6.4.5.1): take room \
+                 first, `str x0, [sp, #-16]!`",
+            );
+        }
         let is_tail_call = instruction.reference.is_some();
         if instruction.ways.contains(&Way::End(End::Leaves)) && !is_tail_call && !ends_trace {
             found(
@@ -74,6 +86,90 @@ pub(super) fn instructions(body: &Body, findings: &mut Vec<Finding>) {
             );
         }
     }
+}
+
+/// Whether behind a micro-op x30 is what a call of it has left there.
+pub(super) fn changes_x30(body: &Body) -> bool {
+    calls(body) && !sets_x30(body)
+}
+
+fn calls(body: &Body) -> bool {
+    body.instructions
+        .iter()
+        .any(|instruction| instruction.calls)
+}
+
+/// Whether something else than a call sets x30.
+fn sets_x30(body: &Body) -> bool {
+    let others = body.instructions.iter().filter(|it| !it.calls);
+    let mut writes = others.flat_map(|instruction| instruction.writes.iter());
+    writes.any(|register| register == Register::X(30))
+}
+
+/// Finds what returns by x30, or lets a function return for it, where the call of a micro-op of the set, `changed_by`, may
+/// have been before. (Those that call themselves are looked at [elsewhere](super::calls).)
+pub(super) fn return_addresses(body: &Body, changed_by: Option<&str>, findings: &mut Vec<Finding>) {
+    let Some(changed_by) = changed_by.filter(|_| !calls(body) && !sets_x30(body)) else {
+        return;
+    };
+    for (index, instruction) in body.instructions.iter().enumerate() {
+        let leaves = instruction.ways.contains(&Way::End(End::Leaves));
+        let by_x30 = instruction.reads.contains(Register::X(30)) || instruction.reference.is_some();
+        if leaves && by_x30 && !body.unreached.contains(&index) {
+            let message = format!(
+                "returns to what is in x30, which the call in `{changed_by}` has changed: load it again first, \
+                 `ldr x30, [sp]` where the trace has no frame of its own, or accept it with `Contract::allow` if no \
+                 trace has both"
+            );
+            findings.push(Finding::at(Rule::ReturnAddress, body, index, message));
+        }
+    }
+}
+
+/// What is wrong with an instruction that the architecture says nothing certain of (Arm ARM C6.2 and C7.2, the operations of
+/// the loads and stores).
+fn unpredictable(word: u32) -> Option<&'static str> {
+    let [t, n, t2, status] = [0, 5, 10, 16].map(|bit| word >> bit & 31);
+    let bit = |bit: u32| word >> bit & 1 == 1;
+    let (is_vector, loads) = (bit(26), bit(22));
+    let is_pair = word & 0x3a00_0000 == 0x2800_0000;
+    // `stgp` stores a tag beside.
+    let is_stgp = is_pair && !is_vector && !loads && word >> 30 == 0b01;
+    let is_single = word & 0x3b20_0400 == 0x3800_0400;
+    let is_exclusive = word & 0x3f80_0000 == 0x0800_0000;
+    let is_exclusive_pair = is_exclusive && bit(21);
+    if is_exclusive_pair && !bit(31) {
+        return None; // casp
+    }
+    if (is_pair || is_exclusive_pair) && loads && t == t2 {
+        return Some(
+            "loads two values into one register, and which one it has then is not defined: use two",
+        );
+    }
+    let moves_base = n != 31 && !is_vector && !is_stgp;
+    let is_among = (is_single && t == n) || (is_pair && bit(23) && (t == n || t2 == n));
+    if moves_base && is_among {
+        return Some(
+            "moves the base register, which it loads or stores too, and what comes of it is not defined: use another \
+             register for one of them",
+        );
+    }
+    let is_status = status == t || (status == n && n != 31) || (bit(21) && status == t2);
+    if is_exclusive && !loads && is_status {
+        return Some(
+            "writes whether it has stored to a register that it uses as well, and what comes of it is not defined: use \
+             another one for that",
+        );
+    }
+    None
+}
+
+/// Whether an instruction reads or writes below the stack pointer, which it leaves where it is: `ldur`, `stur`, `ldtr`,
+/// `sttr` and their kin, pairs with an offset.
+fn is_below_sp(word: u32) -> bool {
+    let single = matches!(word & 0x3b20_0c00, 0x3800_0000 | 0x3800_0800) && word >> 20 & 1 == 1;
+    let pair = word & 0x3a80_0000 == 0x2800_0000 && word >> 21 & 1 == 1;
+    word >> 5 & 31 == 31 && (single || pair)
 }
 
 /// Whether what an instruction writes to x29 may be the address of a frame record: `add x29, sp, #n`, which `mov x29, sp`

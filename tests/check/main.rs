@@ -1,6 +1,7 @@
 //! The contract checker: each rule broken and kept, and the micro-ops of the examples.
 
 mod calls;
+mod defined;
 pub mod examples;
 mod other_rules;
 #[path = "../common/snapshots.rs"]

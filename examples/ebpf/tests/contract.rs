@@ -27,6 +27,7 @@ fn those_that_call() {
     assert_kept(jumps::Op::micro_ops(), &contract());
     // A subroutine of the trace: its `ret` goes back into it.
     let contract = contract().allow("SearchRegions", Rule::Stack);
+    let contract = contract.allow("SearchRegions", Rule::ReturnAddress);
     assert_kept(guard::Op::micro_ops(), &contract);
 }
 
