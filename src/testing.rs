@@ -20,3 +20,13 @@ pub(crate) fn assert_messages<E: Display>(name: &str, errors: Vec<E>) {
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(name, messages.join("\n")));
 }
+
+/// Numbers that look like none.
+pub(crate) struct Numbers(pub(crate) u64);
+
+impl Numbers {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        (self.0 >> 33) % limit
+    }
+}

@@ -60,6 +60,14 @@ pub(super) struct Instruction {
     pub(super) local: Option<i64>,
 }
 
+impl Instruction {
+    /// Whether no operand stands for one of its registers: those in its word are what they are.
+    pub(super) fn has_fixed_registers(&self) -> bool {
+        let mut registers = self.reads.iter().chain(self.writes.iter());
+        !registers.any(|register| matches!(register, Register::Operand(_)))
+    }
+}
+
 /// A body: the instructions of the hot part, then those of the cold one.
 #[derive(Debug)]
 pub(super) struct Body {

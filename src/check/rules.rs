@@ -4,6 +4,7 @@ use super::body::{Body, End, Instruction, Way, is_adr, is_br};
 use super::contract::Contract;
 use super::finding::{Finding, Rule};
 use super::registers::Register;
+use super::stack::written_back;
 use crate::op::encode::Op;
 use crate::op::template::{MicroOpSet, Properties};
 
@@ -58,9 +59,9 @@ pub(super) fn instructions(body: &Body, findings: &mut Vec<Finding>) {
                  `mov x29, sp` once the record is there, and load it from there again",
             );
         }
-        let mut names = instruction.reads.iter().chain(instruction.writes.iter());
-        let is_fixed = !names.any(|it| matches!(it, Register::Operand(_)));
-        if let Some(message) = unpredictable(instruction.word).filter(|_| is_fixed) {
+        if instruction.has_fixed_registers()
+            && let Some(message) = unpredictable(instruction.word)
+        {
             found(Rule::Unpredictable, message);
         }
         if is_below_sp(instruction.word) {
@@ -135,7 +136,6 @@ fn unpredictable(word: u32) -> Option<&'static str> {
     let is_pair = word & 0x3a00_0000 == 0x2800_0000;
     // `stgp` stores a tag beside.
     let is_stgp = is_pair && !is_vector && !loads && word >> 30 == 0b01;
-    let is_single = word & 0x3b20_0400 == 0x3800_0400;
     let is_exclusive = word & 0x3f80_0000 == 0x0800_0000;
     let is_exclusive_pair = is_exclusive && bit(21);
     if is_exclusive_pair && !bit(31) {
@@ -146,9 +146,8 @@ fn unpredictable(word: u32) -> Option<&'static str> {
             "loads two values into one register, and which one it has then is not defined: use two",
         );
     }
-    let moves_base = n != 31 && !is_vector && !is_stgp;
-    let is_among = (is_single && t == n) || (is_pair && bit(23) && (t == n || t2 == n));
-    if moves_base && is_among {
+    let moves_base = written_back(word).is_some() && n != 31 && !is_vector && !is_stgp;
+    if moves_base && (t == n || (is_pair && t2 == n)) {
         return Some(
             "moves the base register, which it loads or stores too, and what comes of it is not defined: use another \
              register for one of them",

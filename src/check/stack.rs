@@ -119,11 +119,7 @@ fn after(state: State, index: usize, instruction: &Instruction) -> State {
     }
     let (to, base) = (word & 31, word >> 5 & 31);
     // Which registers operands name is not known: in the word it is x0, and never `sp`.
-    let fixed = !instruction
-        .writes
-        .iter()
-        .chain(instruction.reads.iter())
-        .any(is_operand);
+    let fixed = instruction.has_fixed_registers();
     let is_fixed = |number: u32| fixed || number == 31;
     let known = |&(register, _): &(u32, _)| is_fixed(register) && is_fixed(base);
     let moved = match moved_by(word).filter(known) {
@@ -147,34 +143,37 @@ fn after(state: State, index: usize, instruction: &Instruction) -> State {
     after
 }
 
-fn is_operand(register: Register) -> bool {
-    matches!(register, Register::Operand(_))
-}
-
 /// The register that an instruction sets to its base register and an amount of bytes.
 fn moved_by(word: u32) -> Option<(u32, Option<i64>)> {
     let (to, base) = (word & 31, word >> 5 & 31);
-    let signed = |value: u32, bits: u32| i64::from((value << (32 - bits)) as i32 >> (32 - bits));
     if word & 0xbf80_0000 == 0x9100_0000 {
         // add, sub (immediate)
         let amount = i64::from((word >> 10 & 0xfff) << (12 * (word >> 22 & 1)));
         let amount = if word >> 30 & 1 == 1 { -amount } else { amount };
         return Some((to, Some(amount)));
     }
+    let amount = written_back(word)?;
+    Some((base, Some(amount)))
+}
+
+/// What a load or store adds to its base register, pre-index or post-index, if it does.
+pub(super) fn written_back(word: u32) -> Option<i64> {
     if word & 0x3a80_0000 == 0x2880_0000 {
-        // Pairs, pre-index and post-index.
+        // Pairs.
         let scale = match (word >> 26 & 1, word >> 30) {
             (1, opc) => 4i64 << opc,
             (_, 0b10) => 8,
             _ => 4,
         };
-        return Some((base, Some(signed(word >> 15 & 0x7f, 7) * scale)));
+        return Some(signed(word >> 15 & 0x7f, 7) * scale);
     }
-    if word & 0x3b20_0400 == 0x3800_0400 {
-        // Single registers, pre-index and post-index.
-        return Some((base, Some(signed(word >> 12 & 0x1ff, 9))));
-    }
-    None
+    // Single registers.
+    let is_single = word & 0x3b20_0400 == 0x3800_0400;
+    is_single.then(|| signed(word >> 12 & 0x1ff, 9))
+}
+
+fn signed(value: u32, bits: u32) -> i64 {
+    i64::from((value << (32 - bits)) as i32 >> (32 - bits))
 }
 
 /// Checks that a change of the stack pointer leaves it where loads and stores can use it.

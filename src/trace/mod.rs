@@ -401,7 +401,7 @@ impl TraceBuilder {
         if self.options.annotate {
             return self.push_all_annotated(ops);
         }
-        while let Some(op) = self.push_run(&mut ops) {
+        while let Some(op) = self.push_run::<M, false>(&mut ops) {
             self.push_left(&op)?;
         }
         Ok(())
@@ -413,7 +413,7 @@ impl TraceBuilder {
         &mut self,
         mut ops: impl Iterator<Item = M>,
     ) -> Result<(), Error> {
-        while let Some(op) = self.push_annotated_run(&mut ops) {
+        while let Some(op) = self.push_run::<M, true>(&mut ops) {
             self.push_left(&op)?;
         }
         Ok(())

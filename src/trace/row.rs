@@ -589,6 +589,7 @@ mod tests {
     use super::*;
     use crate::op::bake::patch;
     use crate::op::template;
+    use crate::testing::Numbers;
 
     /// How many bits operands may have.
     const BITS: [u8; 7] = [1, 5, 12, 16, 32, 33, 64];
@@ -611,13 +612,8 @@ mod tests {
     /// Holes of two operands in two words, wherever they can be, and values up to the most that the operands may be.
     #[test]
     fn rows_move_what_holes_say() {
-        let mut random = 1u64;
-        let mut below = |end: u64| {
-            random = random
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            (random >> 33) % end
-        };
+        let mut numbers = Numbers(1);
+        let mut below = |end| numbers.below(end);
         let (mut joined, mut only) = (0, 0);
         for _ in 0..20_000 {
             let kinds = [0; 2].map(|_| below(BITS.len() as u64) as u16);

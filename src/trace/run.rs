@@ -378,22 +378,7 @@ fn pick(values: &[u64], operand: u8) -> Option<u64> {
 impl TraceBuilder {
     /// Pushes micro-ops by their rows as long as nothing stands in the way. Returns the first that was left.
     #[inline(always)]
-    pub(super) fn push_run<M: MicroOp>(&mut self, ops: &mut impl Iterator<Item = M>) -> Option<M> {
-        let Some(mut run) = Run::<true>::new(self, M::COUNT) else {
-            return ops.next();
-        };
-        for op in ops {
-            let can_take = run.can_take::<M::Operands>(op.set());
-            if !can_take || !run.step(op.index(), &mut op.operands()) {
-                return Some(op);
-            }
-        }
-        None
-    }
-
-    /// The same for a trace that is annotated.
-    #[inline(always)]
-    pub(super) fn push_annotated_run<M: MicroOp>(
+    pub(super) fn push_run<M: MicroOp, const ANNOTATED: bool>(
         &mut self,
         ops: &mut impl Iterator<Item = M>,
     ) -> Option<M> {
@@ -401,12 +386,16 @@ impl TraceBuilder {
             return ops.next();
         };
         for op in ops {
-            let can_take = run.can_take::<M::Operands>(op.set());
-            let (at, mut values) = (run.at(), op.operands());
-            if !can_take || !run.step(op.index(), &mut values) {
+            if !run.can_take::<M::Operands>(op.set()) {
                 return Some(op);
             }
-            run.annotate(at, values.as_mut());
+            let (at, mut values) = (run.at(), op.operands());
+            if !run.step(op.index(), &mut values) {
+                return Some(op);
+            }
+            if ANNOTATED {
+                run.annotate(at, values.as_mut());
+            }
         }
         None
     }

@@ -240,13 +240,12 @@ pub(super) fn integer(value: i128, at: &Expr, place: Place) -> syn::Result<Token
         Place::Field | Place::Amount => i64::MAX.into(),
         Place::Mask | Place::Move => u64::MAX.into(),
     };
-    let mask = format!(
-        "is negative; a mask has no sign, so write it out: `{:#x}` for an `x` register, `{:#x}` for a `w` register",
-        value as u64, value as u32
-    );
     let problem = match place {
         Place::Field if value < -highest => "is too low for any instruction",
-        Place::Mask if value < 0 => &mask,
+        Place::Mask if value < 0 => &format!(
+            "is negative; a mask has no sign, so write it out: `{:#x}` for an `x` register, `{:#x}` for a `w` register",
+            value as u64, value as u32
+        ),
         Place::Move if value < 0 => {
             "is negative, and `mov` takes no sign; write `movn x0, n`, which makes -1 - n, or load a `literal`"
         }

@@ -176,13 +176,6 @@ impl<'a> Scanner<'a> {
             return Ok(());
         };
         let span = first.span();
-        if let (TokenTree::Punct(equals), false) = (first, is_arrow(tokens))
-            && equals.as_char() == '='
-        {
-            let message = "`=` takes no value here: declare an operand, `value: literal`, and write `=>value`; \
-                           or make the value by `movz` and `movk`";
-            return error(span, message);
-        }
         let shape = if is_arrow(tokens) {
             self.label(tokens, out)?;
             Shape::Label
@@ -195,6 +188,11 @@ impl<'a> Scanner<'a> {
                 TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
                     self.list(group, &tokens[1..], out)?;
                     Shape::List
+                }
+                TokenTree::Punct(equals) if equals.as_char() == '=' => {
+                    let message = "`=` takes no value here: declare an operand, `value: literal`, and write `=>value`; \
+                                   or make the value by `movz` and `movk`";
+                    return error(span, message);
                 }
                 _ => self.item(tokens, out)?,
             }

@@ -1,4 +1,5 @@
 use crate::op::template::CLASSES;
+use crate::testing::Numbers;
 use crate::trace::TraceBuilder;
 use crate::trace::options::{FallThrough, Options, Reach};
 use crate::{Error, Exit, Label, Target};
@@ -38,16 +39,6 @@ enum Way {
     Known,
     Row,
     Run,
-}
-
-/// Numbers that look like none.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-        (self.0 >> 33) % limit
-    }
 }
 
 fn reach() -> Result<Reach, Error> {
