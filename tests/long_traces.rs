@@ -179,6 +179,44 @@ fn calls_of_more_targets_than_a_trampolines_load_reaches_over_are_an_error() {
     }
 }
 
+/// Whether calls are led to their trampolines while a trace is finished or when it is linked is a question of its length.
+#[test]
+fn calls_lead_to_their_trampolines_however_long_the_trace_is() {
+    let near = ADDRESS + (64 << 20);
+    let far = ADDRESS + (1 << 40);
+    // The longest has a million instructions.
+    for blocks in [1u64, 200, 255, 256, 2048] {
+        let mut builder = elide();
+        for number in 0..blocks {
+            let function = Target::new(near + number % 7 * 8).unwrap();
+            builder.push(Call { function }).unwrap();
+            builder.push(Block).unwrap();
+        }
+        builder.push(Return).unwrap();
+        let end = builder.finish().unwrap().hot_len();
+        for address in [far, ADDRESS, far] {
+            let linked = builder.finish().unwrap().link(address).unwrap();
+            let placed = builder.finish_at(address).unwrap();
+            assert!(placed.bytes() == linked.bytes(), "{blocks} blocks");
+            for number in 0..blocks {
+                // Behind the entry's NOP.
+                let at = 4 + number as usize * 513 * 4;
+                let word = linked.bytes()[at..at + 4].try_into().unwrap();
+                let bl = u32::from_le_bytes(word);
+                assert_eq!(bl >> 26, 0b10_0101);
+                let words = (bl << 6) as i32 >> 6;
+                let to = address + at as u64;
+                let to = to.wrapping_add_signed(i64::from(words) * 4);
+                let target = match address == far {
+                    true => far + end as u64 + number % 7 * 8,
+                    false => near + number % 7 * 8,
+                };
+                assert_eq!(to, target, "{blocks} blocks, call {number}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_million_labels_at_one_place_take_no_time() {
     let number = many(1_000_000);

@@ -27,6 +27,9 @@ const BR_X16: u32 = 0xd61f_0200;
 /// `ldr x16, <literal>` with a displacement of zero, the first half of a trampoline.
 const LDR_X16_LITERAL: u32 = 0x5800_0010;
 
+/// Words of a trampoline.
+pub(crate) const TRAMPOLINE: u32 = 2;
+
 /// The two instructions of a trampoline whose word is so many words behind the first, the first in the lower half.
 pub(crate) fn trampoline(words: u32) -> u64 {
     let load = branch::Field::Imm19.with_displacement(LDR_X16_LITERAL, words.into());

@@ -18,7 +18,9 @@
 //!
 //! and one pass each over the code, the calls and the pool's loads writes the bytes. No system call,
 //! no memory but the destination's: whoever has executable memory can link into it directly. Where the destination is the
-//! trace's own memory ([`finish_at`](crate::TraceBuilder::finish_at)) the code is there, and the rest is the same.
+//! trace's own memory ([`finish_at`](crate::TraceBuilder::finish_at)) the code is there, and the rest is the same. Where all
+//! targets are far their trampolines come one behind the other, whatever the address: `finish` has led the calls of a short
+//! trace there already, and they are left as they are.
 //!
 //! # Invariants
 //!
@@ -47,7 +49,7 @@ pub use placed::PlacedTrace;
 pub use stats::Statistics;
 
 use crate::asm::branch::Field;
-use crate::asm::{CodeWord, UDF, WORD, trampoline};
+use crate::asm::{CodeWord, TRAMPOLINE, UDF, WORD, trampoline};
 use crate::error::Error;
 use crate::op::operand::Target;
 use crate::trace::Trace;
@@ -146,13 +148,13 @@ impl Plan {
             plan.ways.push(way);
         }
         let words = plan.added + trace.pool().len() as u32;
-        plan.literals = code + 2 * plan.own;
+        plan.literals = code + TRAMPOLINE * plan.own;
         if words > 0 {
             plan.literals = plan.literals.next_multiple_of(2);
         }
         plan.end = plan.literals + 2 * words;
         if let Some(last) = plan.own.checked_sub(1) {
-            let distance = u64::from(code + 2 * last) * u64::from(WORD);
+            let distance = u64::from(code + TRAMPOLINE * last) * u64::from(WORD);
             all_near &= near.contains(&address.wrapping_add(distance));
         }
         plan.check(trace, all_near)?;
@@ -168,7 +170,7 @@ impl Plan {
 
     /// The way through one more trampoline of the trace's own.
     fn add_trampoline(&mut self, trace: &Trace<'_>, target: Target) -> Way {
-        let words = self.trampolines + 2 * self.own;
+        let words = self.trampolines + TRAMPOLINE * self.own;
         self.own += 1;
         let constant = trace.pool_word(target.address());
         let literal = match constant.filter(|_| !target.is_retargetable()) {
@@ -232,6 +234,19 @@ impl Plan {
         }
     }
 
+    /// Whether every target has a trampoline of the trace's own.
+    fn is_all_far(&self) -> bool {
+        self.own as usize == self.ways.len()
+    }
+
+    /// The calls that do not lead where they are to yet.
+    fn calls<'b>(&self, trace: &Trace<'b>) -> &'b [Note] {
+        match self.is_all_far() && trace.calls_lead() {
+            true => &[],
+            false => trace.calls(),
+        }
+    }
+
     /// How far a call's destination lies from it, in words.
     #[inline(always)]
     fn displacement(&self, call: &Note) -> i64 {
@@ -242,7 +257,7 @@ impl Plan {
     fn write(&self, trace: &Trace<'_>, to: &mut [u8]) {
         let (to, _) = to.as_chunks_mut();
         let code = trace.code();
-        let mut calls = trace.calls().iter().peekable();
+        let mut calls = self.calls(trace).iter().peekable();
         // The calls of a block are written while it is in the cache. They are in the order of the code.
         for (start, from) in (0..).step_by(BLOCK).zip(code.chunks(BLOCK)) {
             let end = start + from.len();
@@ -259,18 +274,18 @@ impl Plan {
         self.write_rest(trace, to);
     }
 
-    /// Writes the trace over its own code, which `to` begins with; it is as long as the plan says. No call leads anywhere yet.
+    /// Writes the trace over its own code, which `to` begins with; it is as long as the plan says.
     #[cfg(target_endian = "little")]
     fn write_over(&self, trace: &Trace<'_>, to: &mut [u32]) {
         let mut write = |call: &Note| {
             let words = self.displacement(call);
             if let Some(word) = to.get_mut(call.at as usize) {
-                Field::Imm26.displace(word, words);
+                *word = Field::Imm26.with_displacement(*word, words);
             }
         };
         // The code of a long trace comes from memory again. It comes sooner if it is asked for at four places in turn, and
         // what was written last may be in a cache yet: hence from the end.
-        let calls = trace.calls();
+        let calls = self.calls(trace);
         let (first, rest) = calls.split_at(calls.len() / 4);
         let (second, rest) = rest.split_at(first.len());
         let (third, rest) = rest.split_at(first.len());

@@ -61,7 +61,9 @@ impl TraceBuilder {
     /// [`prepare_link`](Trace::prepare_link), after which it is finished and can be linked to another address.
     pub fn finish_at(&mut self, address: u64) -> Result<PlacedTrace<'_>, Error> {
         let plan = Plan::new(&self.finish()?, address, &[])?;
-        self.link_code(plan.end, |trace, code| plan.write_over(&trace, code));
+        self.link_code(plan.end, plan.is_all_far(), |trace, code| {
+            plan.write_over(&trace, code)
+        });
         let trace = Trace::new(self);
         let link = Link { trace, plan };
         Ok(PlacedTrace { link })

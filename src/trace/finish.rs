@@ -9,8 +9,8 @@ use super::state::{
 };
 use super::tape::Tape;
 use super::{Due, Trace, TraceBuilder};
-use crate::asm::WORD;
 use crate::asm::branch::Field;
+use crate::asm::{TRAMPOLINE, WORD};
 use crate::error::Error;
 use crate::op::encode::Op;
 use crate::op::template::CLASSES;
@@ -30,6 +30,9 @@ struct Mark {
     nops: u32,
     next_point: Option<u32>,
 }
+
+/// The code of a trace with no more words than that is in a cache when the trace is finished.
+const SHORT: usize = 1 << 17;
 
 /// Words of an exit that are copied at once: most have no more, and copying a number that the compiler knows is quicker
 /// than copying as many as there are.
@@ -61,30 +64,29 @@ impl TraceBuilder {
             laid_out?;
             self.finished = true;
             self.code_len = self.code.len() as u32;
-            self.linked_here = false;
             self.gap = BLOCKED;
         }
         Ok(Trace::new(self))
     }
 
-    /// Lets `link` have the code of a finished trace, in which no call leads anywhere, as many words of it as are asked for:
-    /// behind those that there are come whatever they were before. Meanwhile the trace has none.
+    /// Lets `link` have the code of a finished trace, as many words of it as are asked for: behind those that there are come
+    /// whatever they were before. Meanwhile the trace has none. Afterwards all of its calls lead to trampolines of its own, or
+    /// they do not.
     #[cfg(target_endian = "little")]
-    pub(crate) fn link_code(&mut self, words: u32, link: impl FnOnce(Trace<'_>, &mut [u32])) {
+    pub(crate) fn link_code(
+        &mut self,
+        words: u32,
+        all_far: bool,
+        link: impl FnOnce(Trace<'_>, &mut [u32]),
+    ) {
         let (words, len) = (words as usize, self.code_len as usize);
         let mut code = std::mem::replace(&mut self.code, Tape::new());
-        if self.linked_here {
-            for call in self.notes.of(NoteKind::Call) {
-                let word = &mut code[call.at as usize];
-                *word = Field::Imm26.with_displacement(*word, 0);
-            }
-            code.truncate(len);
-        }
+        code.truncate(len);
         code.reserve(words.saturating_sub(len));
         code.move_to(words);
         link(Trace::new(self), &mut code);
         self.code = code;
-        self.linked_here = true;
+        self.calls_lead = all_far;
     }
 
     /// The trace must end by going somewhere.
@@ -115,14 +117,10 @@ impl TraceBuilder {
         let emitted = self.emit_queue(&values);
         self.values = values;
         emitted?;
-        self.targets.intern_all(
-            self.notes.of_mut(NoteKind::Call),
-            |call| call.target(),
-            |call, number| *call = Note::new(call.at, number.into()),
-        );
         self.finish_loads();
         self.finish_branches()?;
         self.make_pool();
+        self.finish_calls();
         Ok(())
     }
 
@@ -312,14 +310,44 @@ impl TraceBuilder {
             return;
         }
         self.sweep();
+        self.targets
+            .intern_all(self.notes.of_mut(NoteKind::Call), Note::target, |_, _| {});
         let waiting = (self.loads.len() - self.due.loads) as u32;
-        let trampolines = 2 * self.targets.keys().len() as u32;
+        let trampolines = self.targets.keys().len() as u32;
         // Two kinds of padding, trampolines with their targets' words, and the loads' words.
-        let end = self.code.len() as u32 + 2 + 2 * trampolines + 2 * waiting + self.pending();
+        let end = self.code.len() as u32
+            + 2
+            + (TRAMPOLINE + 2) * trampolines
+            + 2 * waiting
+            + self.pending();
         let first = self.loads[self.due.loads].at();
         if end >= first + self.literal_reach {
             self.island(u32::MAX);
         }
+    }
+
+    /// Numbers the calls' targets. And leads the calls to where their trampolines come if every target has one of the
+    /// trace's own, whatever it is linked to: while its code is in a cache that is nearly for nothing, and linking it then
+    /// leaves them as they are.
+    fn finish_calls(&mut self) {
+        let (calls, end) = (self.notes.of_mut(NoteKind::Call), self.code.len());
+        let most = end + TRAMPOLINE as usize * calls.len();
+        let reach = self.reach[Field::Imm26 as usize] as usize;
+        self.calls_lead = end <= SHORT && most < reach;
+        let code = match self.calls_lead {
+            true => &mut self.code[..],
+            false => &mut [],
+        };
+        let end = end as u32;
+        self.targets
+            .intern_all(calls, Note::target, move |call, number| {
+                let at = call.at;
+                *call = Note::new(at, number.into());
+                if let Some(word) = code.get_mut(at as usize) {
+                    let words = i64::from(end + TRAMPOLINE * number) - i64::from(at);
+                    Field::Imm26.displace(word, words);
+                }
+            });
     }
 
     /// Writes the displacements that are still open. Everything has its place by now; what is out of
@@ -478,12 +506,6 @@ impl TraceBuilder {
         self.code.truncate(mark.code);
         self.open = mark.open;
         self.gap = mark.gap;
-        if !self.targets.keys().is_empty() {
-            for call in self.notes.of_mut(NoteKind::Call) {
-                let target = self.targets.keys()[call.target() as usize];
-                *call = Note::new(call.at, target);
-            }
-        }
         self.notes.truncate(mark.notes);
         self.loads.truncate(mark.loads);
         (self.due, self.other_places) = (mark.due, mark.other_places);

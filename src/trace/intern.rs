@@ -73,7 +73,7 @@ impl Interner {
         &mut self,
         items: &mut [T],
         key: impl Fn(&T) -> u64,
-        number: impl Fn(&mut T, u32),
+        mut number: impl FnMut(&mut T, u32),
     ) {
         let mut items = items.iter_mut();
         loop {

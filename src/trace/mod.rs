@@ -174,8 +174,8 @@ pub struct TraceBuilder {
     // What `finish` adds.
     hot_len: u32,
     code_len: u32,
-    /// Whether it was linked where it is: calls lead somewhere, and more may come behind the code.
-    linked_here: bool,
+    /// Whether its calls lead to where their trampolines come if every target has one of the trace's own.
+    calls_lead: bool,
     targets: Interner,
     pool: Vec<PoolWord>,
     pool_loads: Vec<PoolLoad>,
@@ -272,7 +272,7 @@ impl TraceBuilder {
             next_point: None,
             hot_len: 0,
             code_len: 0,
-            linked_here: false,
+            calls_lead: false,
             targets: Interner::new(seed.rotate_left(17)),
             pool: Vec::new(),
             pool_loads: Vec::new(),

@@ -283,7 +283,7 @@ impl Note {
     /// What a call leads to: the operand, counted like a handle; in a trace that is finished, the number of the target
     /// among the trace's.
     #[inline]
-    pub(crate) fn target(self) -> u64 {
+    pub(crate) fn target(&self) -> u64 {
         self.to
     }
 }

@@ -138,6 +138,12 @@ impl<'b> Trace<'b> {
         &self.builder.code
     }
 
+    /// Whether the calls lead to where their trampolines come if every target has one of the trace's own: one behind the
+    /// other behind the code, in the order of the targets.
+    pub(crate) fn calls_lead(&self) -> bool {
+        self.builder.calls_lead
+    }
+
     /// The calls, each with the number of its target.
     pub(crate) fn calls(&self) -> &'b [Note] {
         self.builder.notes.of(NoteKind::Call)
