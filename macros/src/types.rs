@@ -116,6 +116,7 @@ pub(crate) fn implementations(
     let mut items = TokenStream::new();
     let mut indices = TokenStream::new();
     let mut values = TokenStream::new();
+    let mut arranged_values = TokenStream::new();
     let mut visits = TokenStream::new();
     let (len, is_known) = (ops.len(), !are_mostly_alike(block, ops));
     for (index, (op, operands)) in block.ops.iter().zip(ops).enumerate() {
@@ -125,17 +126,21 @@ pub(crate) fn implementations(
             let field = &operand.name;
             quote!(__opstitch::OperandValue::raw(self.#field))
         });
-        let raw_of_variant = operands.iter().map(|operand| {
+        let raw_of_variant = |operand: &Operand| {
             let field = &operand.name;
             quote!(__opstitch::OperandValue::raw(__op.#field))
-        });
-        let padding = (count..most).map(|_| quote!(0));
+        };
+        let mut natural: Vec<_> = operands.iter().map(raw_of_variant).collect();
+        natural.resize(most, quote!(0));
+        let mut arranged = natural.clone();
+        if let Some(destination) = destination(operands) {
+            arranged[destination..].rotate_left(1);
+        }
         let binding = if count == 0 { quote!(_) } else { quote!(__op) };
         indices.extend(quote!(#name::#op_name(_) => #index,));
         visits.extend(quote!(#name::#op_name(__op) => __visitor.visit(__op),));
-        values.extend(quote!(
-            #name::#op_name(#binding) => [#(#raw_of_variant,)* #(#padding),*],
-        ));
+        values.extend(quote!(#name::#op_name(#binding) => [#(#natural),*],));
+        arranged_values.extend(quote!(#name::#op_name(#binding) => [#(#arranged),*],));
         items.extend(quote! {
             impl ::opstitch::MicroOp for #op_name {
                 type Operands = [::core::primitive::u64; #count];
@@ -186,6 +191,8 @@ pub(crate) fn implementations(
                 fn index(&self) -> ::core::primitive::usize { match self { #indices } }
                 #[inline(always)]
                 fn operands(&self) -> [::core::primitive::u64; #most] { match self { #values } }
+                #[inline(always)]
+                fn arranged(&self) -> [::core::primitive::u64; #most] { match self { #arranged_values } }
                 #[inline]
                 fn visit<__V: __opstitch::Visitor>(&self, __visitor: __V) -> __V::Output { match self { #visits } }
             }
@@ -201,6 +208,15 @@ pub(crate) fn implementations(
             }
         };
     }
+}
+
+/// The operand that says where a branch or a call leads, if there is only one.
+fn destination(operands: &[Operand]) -> Option<usize> {
+    let is_destination =
+        |operand: &Operand| matches!(operand.kind, Kind::Call | Kind::Label | Kind::Exit);
+    let mut found = (0..operands.len()).filter(|&index| is_destination(&operands[index]));
+    let first = found.next()?;
+    found.next().is_none().then_some(first)
 }
 
 /// Whether most of the micro-ops lie alike in their enum, and have nothing that a row of the builder has no room for. Then

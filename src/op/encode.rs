@@ -57,6 +57,14 @@ impl Op {
         &self.set.operands[start..start + self.operand_count()]
     }
 
+    /// The operand that says where a branch or a call leads, if there is only one.
+    pub(crate) fn destination(self) -> Option<usize> {
+        let operands = self.operands().iter().enumerate();
+        let mut found = operands.filter(|(_, operand)| operand.kind.is_destination());
+        let (index, _) = found.next()?;
+        found.next().is_none().then_some(index)
+    }
+
     /// Refuses values that the builder that made the `handles` cannot take. Masks and floating-point numbers
     /// are looked at when they are [encoded](Op::encode).
     pub(crate) fn check(self, values: &[u64], handles: &Handles) -> Result<(), Error> {

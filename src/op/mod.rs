@@ -45,6 +45,20 @@ pub trait MicroOp {
     #[doc(hidden)]
     fn operands(&self) -> Self::Operands;
 
+    /// The operands as pushing many alike takes them: if there is one that says where a branch or a call leads, and only
+    /// one, then it comes last, behind those that there are to spare.
+    #[doc(hidden)]
+    fn arranged(&self) -> Self::Operands {
+        let mut values = self.operands();
+        let op = encode::Op::new(self.set(), self.index());
+        if let Some(values) = op.and_then(|op| values.as_mut().get_mut(op.destination()?..))
+            && !values.is_empty()
+        {
+            values.rotate_left(1);
+        }
+        values
+    }
+
     /// Lets the visitor do something with the micro-op as the type that is only its own.
     #[doc(hidden)]
     fn visit<V: Visitor>(&self, visitor: V) -> V::Output
@@ -83,6 +97,11 @@ impl<M: MicroOp> MicroOp for &M {
     #[inline(always)]
     fn operands(&self) -> Self::Operands {
         M::operands(self)
+    }
+
+    #[inline(always)]
+    fn arranged(&self) -> Self::Operands {
+        M::arranged(self)
     }
 
     #[inline]

@@ -299,6 +299,14 @@ impl OperandKind {
         self as u8 > OperandKind::Call as u8
     }
 
+    /// Whether a value of this kind says where a branch or a call leads.
+    pub(crate) const fn is_destination(self) -> bool {
+        matches!(
+            self,
+            OperandKind::Call | OperandKind::Label | OperandKind::Exit
+        )
+    }
+
     /// Whether a value of this kind is encoded before it is patched in.
     pub(crate) const fn is_encoded(self) -> bool {
         matches!(

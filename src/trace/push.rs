@@ -133,17 +133,29 @@ impl TraceBuilder {
     /// Pushes a micro-op of which the compiler knows only what others it may be.
     #[inline]
     pub(super) fn push_any<M: MicroOp>(&mut self, op: &M) -> Result<(), Error> {
-        let (set, index, mut values) = (op.set(), op.index(), operands(op));
+        let (set, index, mut values) = (op.set(), op.index(), arranged(op));
         if self.push_by_row(set, index, &mut values) {
             return Ok(());
         }
-        self.push_without_row(set, index, values.as_mut())
+        self.push_arranged(set, index, values.as_mut())
     }
 
     /// Pushes a micro-op that its row was not enough for.
     #[inline(never)]
     pub(super) fn push_left<M: MicroOp>(&mut self, op: &M) -> Result<(), Error> {
         self.push_without_row(op.set(), op.index(), operands(op).as_mut())
+    }
+
+    /// Pushes a micro-op that its row was not enough for, with its operands arranged.
+    #[inline(never)]
+    fn push_arranged(
+        &mut self,
+        set: &'static MicroOpSet,
+        index: usize,
+        values: &mut [u64],
+    ) -> Result<(), Error> {
+        put_in_order(set, index, values);
+        self.push_without_row(set, index, values)
     }
 
     /// Pushes a micro-op that has no row, or not yet, or of which something stands in the way. Then makes its row, if it
@@ -299,7 +311,9 @@ impl TraceBuilder {
         let pushed = run.step(index, values);
         drop(run);
         if pushed && self.options.annotate {
-            self.watched(start, values.as_mut(), None);
+            let values = values.as_mut();
+            put_in_order(set, index, values);
+            self.watched(start, values, None);
         }
         pushed
     }
@@ -583,6 +597,23 @@ impl TraceBuilder {
 #[inline]
 pub(super) fn operands<M: MicroOp>(op: &M) -> M::Operands {
     op.operands()
+}
+
+/// The same, for a row.
+#[inline]
+fn arranged<M: MicroOp>(op: &M) -> M::Operands {
+    op.arranged()
+}
+
+/// Puts operands that come [arranged](MicroOp::arranged) in the order in which they are declared.
+fn put_in_order(set: &'static MicroOpSet, index: usize, values: &mut [u64]) {
+    let destination = Op::new(set, index).and_then(Op::destination);
+    if let Some([first, others @ ..]) = destination.and_then(|it| values.get_mut(it..)) {
+        // A rotation by one, of few.
+        others
+            .iter_mut()
+            .for_each(|value| std::mem::swap(first, value));
+    }
 }
 
 /// The micro-op that a value stands for, and its operands.

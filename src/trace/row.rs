@@ -235,24 +235,20 @@ impl AddAssign for Sums {
 pub(super) struct Refers {
     at: u8,
     kind: NoteKind,
-    operand: u8,
     is_there: bool,
 }
 
 impl Refers {
-    /// Its operand is the first.
     pub(super) const NOTHING: Refers = Refers {
         at: 0,
         kind: NoteKind::Imm26,
-        operand: 0,
         is_there: false,
     };
 
-    const fn new(at: u8, kind: NoteKind, operand: u8) -> Refers {
+    const fn new(at: u8, kind: NoteKind) -> Refers {
         Refers {
             at,
             kind,
-            operand,
             is_there: true,
         }
     }
@@ -268,16 +264,6 @@ impl Refers {
         self.kind as usize
     }
 
-    /// The operand, or, where nothing is referred to, any.
-    #[inline(always)]
-    pub(super) fn operand_or_any(self) -> u8 {
-        self.operand
-    }
-
-    fn operand(self) -> Option<usize> {
-        self.is_there.then_some(self.operand.into())
-    }
-
     /// How many notes it takes: one, or none.
     #[inline(always)]
     pub(super) fn notes(self) -> usize {
@@ -286,6 +272,9 @@ impl Refers {
 }
 
 /// A micro-op as it is pushed by its row. What all take comes first: two lines of the cache.
+///
+/// Its operands come [arranged](crate::op::MicroOp::arranged): what it refers to is the last value, however many there are to
+/// spare in front, and the others are in their order from the first on.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct Row {
@@ -360,10 +349,13 @@ impl Row {
             operands: op.operand_count() as u8,
             ..Row::NONE
         };
-        match references {
+        let destination = op.destination();
+        match (references, destination) {
             _ if !fits => return None,
-            [] => {}
-            [reference] => row.refer(reference)?,
+            ([], None) => {}
+            ([reference], Some(it)) if usize::from(reference.argument) == it => {
+                row.refer(reference)?
+            }
             _ => return None,
         }
         let slot = if row.goes_on { slot } else { 0 };
@@ -372,32 +364,38 @@ impl Row {
             *to = word;
         }
         row.extra.set(Extra::LONG, words.len() >= HALF);
-        row.take_holes(op.set, holes)?;
-        for (index, operand) in op.operands().iter().enumerate() {
-            let range = op.set.ranges.get(usize::from(operand.range))?;
-            // A handle is looked at where the reference leads to.
+        let mut holes = holes.to_vec();
+        for hole in &mut holes {
+            let is_behind = destination.is_some_and(|it| it < usize::from(hole.operand));
+            hole.operand -= u8::from(is_behind);
+        }
+        row.take_holes(op.set, &holes)?;
+        // What it refers to is looked at where that is.
+        let operands = op.operands().iter().enumerate();
+        let others = operands.filter(|&(index, _)| destination != Some(index));
+        for (index, (_, operand)) in others.enumerate() {
             if operand.kind.is_handle() {
-                (row.refers.operand() == Some(index)).then_some(())?;
-            } else {
-                let range = Range {
-                    min: range.min,
-                    span: range.span,
-                };
-                let is_register = operand.kind == OperandKind::Reg;
-                row.registers |= u8::from(is_register) << index;
-                let is_looked_at = match index.checked_sub(1) {
-                    None => {
-                        row.range = range;
-                        is_register
-                    }
-                    Some(other) => {
-                        row.more_ranges[other] = range;
-                        is_register || range != Range::ALL
-                    }
-                };
-                if is_looked_at {
-                    row.extra.insert(Extra::OPERANDS);
+                return None;
+            }
+            let range = op.set.ranges.get(usize::from(operand.range))?;
+            let range = Range {
+                min: range.min,
+                span: range.span,
+            };
+            let is_register = operand.kind == OperandKind::Reg;
+            row.registers |= u8::from(is_register) << index;
+            let is_looked_at = match index.checked_sub(1) {
+                None => {
+                    row.range = range;
+                    is_register
                 }
+                Some(other) => {
+                    row.more_ranges[other] = range;
+                    is_register || range != Range::ALL
+                }
+            };
+            if is_looked_at {
+                row.extra.insert(Extra::OPERANDS);
             }
         }
         if row.extra.is_empty() {
@@ -457,7 +455,7 @@ impl Row {
             _ => return None,
         };
         let at = u8::try_from(reference.word).ok()?;
-        self.refers = Refers::new(at, kind, u8::try_from(reference.argument).ok()?);
+        self.refers = Refers::new(at, kind);
         let tests = self.handles != 0 && reference.field == Field::Imm14;
         self.extra.set(Extra::TESTS, tests);
         Some(())

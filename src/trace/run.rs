@@ -28,8 +28,6 @@
 //! 3. While a run is going on, nothing changes that it asked for at the beginning. An exit that is wanted for the first
 //!    time only takes one of the places that there are to spare before the quick ways' end must be found anew.
 
-use std::hint::select_unpredictable;
-
 use super::TraceBuilder;
 use super::row::{Extra, OPERANDS, Refers, Row, Sums, WORDS, halves};
 use super::state::{
@@ -160,7 +158,7 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
         std::ptr::eq(set, self.set) && self.most_operands <= size_of::<V>() / size_of::<u64>()
     }
 
-    /// Pushes a micro-op that can be taken. If something stands in the way, nothing has changed.
+    /// Pushes a micro-op that can be taken, with its operands [arranged](MicroOp::arranged). If something stands in the way, nothing has changed.
     #[inline(always)]
     pub(super) fn step<V: AsMut<[u64]>>(&mut self, index: usize, values: &mut V) -> bool {
         let at = self.at() as usize;
@@ -193,7 +191,7 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
                 }
             }
         }
-        if let Some(value) = pick(values, row.refers.operand_or_any()) {
+        if let Some(&value) = values.last() {
             // Of a call the first place there is, which is no exit.
             let to = value.wrapping_sub(self.first_handle);
             let number = to & row.handles;
@@ -363,18 +361,6 @@ impl Row {
     }
 }
 
-/// The value of an operand.
-// The compiler knows how many there are: where it can, without a branch.
-#[inline(always)]
-fn pick(values: &[u64], operand: u8) -> Option<u64> {
-    let index = usize::from(operand);
-    match values {
-        &[first, second] => Some(select_unpredictable(index % 2 == 0, first, second)),
-        _ if values.len().is_power_of_two() => values.get(index & (values.len() - 1)).copied(),
-        _ => values.get(index).copied(),
-    }
-}
-
 impl TraceBuilder {
     /// Pushes micro-ops by their rows as long as nothing stands in the way. Returns the first that was left.
     #[inline(always)]
@@ -389,12 +375,12 @@ impl TraceBuilder {
             if !run.can_take::<M::Operands>(op.set()) {
                 return Some(op);
             }
-            let (at, mut values) = (run.at(), op.operands());
+            let (at, mut values) = (run.at(), op.arranged());
             if !run.step(op.index(), &mut values) {
                 return Some(op);
             }
             if ANNOTATED {
-                run.annotate(at, values.as_mut());
+                run.annotate(at, op.operands().as_mut());
             }
         }
         None

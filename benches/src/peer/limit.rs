@@ -62,8 +62,6 @@ struct Block<const WORDS: usize, const HOLES: usize> {
 /// What a block's reference leads to.
 #[derive(Debug, Clone, Copy)]
 pub struct Goal {
-    /// Which of the micro-op's operands it is.
-    operand: u8,
     /// All ones if that is an address.
     calls: u16,
     /// All ones if that is a handle.
@@ -76,7 +74,6 @@ impl Goal {
         let mask = |applies: bool| if applies { u16::MAX } else { 0 };
         let calls = shape.target == Some(Target::Call);
         Goal {
-            operand: shape.target.map_or(0, |_| shape.values.len() as u8),
             calls: mask(calls),
             handles: mask(shape.target.is_some() && !calls),
             kind: match shape.target {

@@ -25,7 +25,7 @@ pub trait Input<M>: Default {
     /// The number of a micro-op's block, and its operands.
     fn take(item: &Self::Item) -> (usize, Self::Values);
 
-    /// A number or register.
+    /// A number or register: those come first, and in their order.
     fn value(values: &mut Self::Values, index: usize) -> u32;
 
     /// The number of the target.
@@ -143,7 +143,7 @@ impl<M: Mix> Input<M> for Ops<M> {
 
     #[inline(always)]
     fn take(item: &M::Op) -> (usize, Self::Values) {
-        (item.index(), item.operands())
+        (item.index(), item.arranged())
     }
 
     #[inline(always)]
@@ -154,8 +154,7 @@ impl<M: Mix> Input<M> for Ops<M> {
 
     #[inline(always)]
     fn target(&self, values: &mut Self::Values, goal: Goal) -> u16 {
-        // SAFETY: as above.
-        let raw = unsafe { *values.as_mut().get_unchecked(usize::from(goal.operand)) };
+        let raw = values.as_mut().last().copied().unwrap_or(0);
         // Without a branch: one for each micro-op could not be predicted.
         let function = self.functions[hash(raw)] & goal.calls;
         function | (raw as u16 & goal.handles)

@@ -1,0 +1,137 @@
+//! Operands in whatever order they are declared: where a branch or a call leads may come first, in the middle or last, alone,
+//! twice or not at all.
+
+#[path = "common/alike.rs"]
+mod alike;
+
+use alike::Alike;
+use opstitch::{Exit, Label, LinkedTrace, MicroOp, Reg, Target, TraceBuilder};
+
+opstitch::uops! {
+    /// Mostly alike, so that they are pushed by their rows.
+    pub(crate) enum Op;
+
+    op First(to: label, a: u12, b: u16) { ; add x0, x0, a ; movz x1, b ; b.eq =>to }
+    op Middle(a: u12, out: exit, b: u16) { ; add x0, x0, a ; b.ne =>out ; movz x1, b }
+    op Last(a: u12, b: u16, function: call) { ; movz x1, b ; add x0, x0, a ; bl =>function }
+    op Signed(out: exit, s: i9, b: u16) { ; ldur x2, [x3, s] ; movz x1, b ; cbz x2, =>out }
+    op Near(bit: u6, to: label, a: u12) { ; add x0, x0, a ; tbz x4, bit, =>to }
+    op Twice(to: label, out: exit, a: u12) { ; cbz x5, =>to ; add x0, x0, a ; cbnz x5, =>out }
+    op Nothing(a: u12, b: u16, c: u12) { ; add x0, x0, a ; movz x1, b ; add x0, x0, c }
+    op Register(to: label, r: reg) { ; cbnz X(r), =>to ; mov X(r), x7 }
+    op Only(to: label) { ; cbnz x6, =>to }
+    op Pair(function: call, a: u12) { ; sub x0, x0, a ; bl =>function }
+    op Behind(a: u12, b: u16, to: label) { ; movz x1, b ; add x0, x0, a ; b.lo =>to }
+    op Out(a: u12, b: u16, out: exit) { ; movz x1, b ; b.hs =>out ; add x0, x0, a }
+    op Before(function: call, a: u12, b: u16) { ; add x0, x0, a ; movz x1, b ; bl =>function }
+    op Between(a: u12, function: call, b: u16) { ; bl =>function ; add x0, x0, a ; movz x1, b }
+    op Zero { ; nop }
+    op Leave(id: u16, a: u12, b: u12) { ; movz x0, id ; add x0, x0, a ; sub x0, x0, b ; ret }
+}
+
+const ADDRESS: u64 = 0x1_0000_0000;
+
+/// Micro-ops of all kinds, with operands up to their extremes.
+fn ops(to: Label, out: Exit, function: Target) -> Vec<Op> {
+    let mut ops = Vec::new();
+    for (a, b, c, bit, s, r) in [
+        (1, 2, 3, 5, 7, 9),
+        (0xfff, 0xffff, 0xfff, 63, -256, 30),
+        (0, 0xffff, 0, 32, 255, 0),
+        (0xfff, 0, 1, 0, -1, 17),
+    ] {
+        let r = Reg(r);
+        ops.extend([
+            Op::from(First { to, a, b }),
+            Middle { a, out, b }.into(),
+            Last { a, b, function }.into(),
+            Signed { out, s, b }.into(),
+            Near { bit, to, a }.into(),
+            Twice { to, out, a }.into(),
+            Nothing { a, b, c }.into(),
+            Register { to, r }.into(),
+            Only { to }.into(),
+            Pair { function, a }.into(),
+            Behind { a, b, to }.into(),
+            Out { a, b, out }.into(),
+            Before { function, a, b }.into(),
+            Between { a, function, b }.into(),
+            Zero.into(),
+        ]);
+    }
+    ops
+}
+
+/// A trace of these micro-ops twice: before the second time their rows have been made.
+fn build(push: impl Fn(&mut TraceBuilder, Vec<Op>)) -> LinkedTrace {
+    let mut builder = TraceBuilder::new();
+    let leave = Leave { id: 7, a: 8, b: 9 };
+    let out = builder.exit([Op::from(leave)]).unwrap();
+    let to = builder.bind_new().unwrap();
+    let function = Target::new(ADDRESS + (1 << 40)).unwrap();
+    let ops = ops(to, out, function);
+    push(&mut builder, ops.clone());
+    push(&mut builder, ops);
+    builder.push(leave).unwrap();
+    builder.finish().unwrap().link(ADDRESS).unwrap()
+}
+
+#[test]
+fn where_it_leads_comes_last_if_there_is_one_such_operand() {
+    assert!(!Op::IS_KNOWN);
+    let mut builder = TraceBuilder::new();
+    let (to, out) = (builder.label(), builder.declare_exit());
+    let function = Target::new(ADDRESS).unwrap();
+    for op in ops(to, out, function) {
+        assert_eq!(op.arranged(), Alike(op).arranged(), "{op}");
+        let operands = op.operands();
+        let [x, y, z] = operands;
+        let arranged = match op {
+            Op::First(_) | Op::Signed(_) | Op::Before(_) => [y, z, x],
+            Op::Register(_) | Op::Only(_) | Op::Pair(_) => [y, z, x],
+            Op::Middle(_) | Op::Near(_) | Op::Between(_) => [x, z, y],
+            _ => operands,
+        };
+        assert_eq!(op.arranged(), arranged, "{op}");
+    }
+}
+
+#[test]
+fn micro_ops_are_the_same_however_they_are_pushed() {
+    let one_by_one = build(|builder, ops| {
+        for op in ops {
+            // As the structs that they are made of.
+            match op {
+                Op::First(op) => builder.push(op),
+                Op::Middle(op) => builder.push(op),
+                Op::Last(op) => builder.push(op),
+                Op::Signed(op) => builder.push(op),
+                Op::Near(op) => builder.push(op),
+                Op::Twice(op) => builder.push(op),
+                Op::Nothing(op) => builder.push(op),
+                Op::Register(op) => builder.push(op),
+                Op::Only(op) => builder.push(op),
+                Op::Pair(op) => builder.push(op),
+                Op::Behind(op) => builder.push(op),
+                Op::Out(op) => builder.push(op),
+                Op::Before(op) => builder.push(op),
+                Op::Between(op) => builder.push(op),
+                Op::Zero(op) => builder.push(op),
+                Op::Leave(op) => builder.push(op),
+            }
+            .unwrap();
+        }
+    });
+    let at_once = build(|builder, ops| builder.push_all(ops).unwrap());
+    let of_enum = build(|builder, ops| {
+        ops.into_iter().for_each(|op| builder.push(op).unwrap());
+    });
+    let alike = build(|builder, ops| builder.push_all(ops.into_iter().map(Alike)).unwrap());
+    for other in [at_once, of_enum, alike] {
+        assert_eq!(one_by_one.bytes(), other.bytes());
+        for offset in (0..one_by_one.bytes().len() as u32).step_by(4) {
+            let (expected, found) = (one_by_one.op_at(offset), other.op_at(offset));
+            assert_eq!(format!("{expected:?}"), format!("{found:?}"));
+        }
+    }
+}
