@@ -113,7 +113,7 @@ impl TraceBuilder {
         self.next_point = None;
         self.hot_len = self.code.len() as u32;
         // What the micro-ops' operands are is read while their code is written; none are added.
-        let values = std::mem::take(&mut self.values);
+        let values = std::mem::replace(&mut self.values, Tape::new());
         let emitted = self.emit_queue(&values);
         self.values = values;
         emitted?;

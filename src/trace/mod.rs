@@ -158,12 +158,12 @@ pub struct TraceBuilder {
 
     // What was pushed, and what it became.
     sets: Sets,
-    values: Vec<u64>,
+    values: Tape<u64>,
     rows: Rows,
     /// The micro-op that was pushed last: its set, and its number there.
     last: (&'static MicroOpSet, usize),
     op_count: u32,
-    records: Vec<Record>,
+    records: Tape<Record>,
     cold_records: Vec<(Record, Origin)>,
     islands: Vec<Island>,
     nops: u32,
@@ -261,10 +261,10 @@ impl TraceBuilder {
             queue: Tape::new(),
             sets: Sets::default(),
             rows: Rows::default(),
-            values: Vec::new(),
+            values: Tape::new(),
             last: NO_OP,
             op_count: 0,
-            records: Vec::new(),
+            records: Tape::new(),
             cold_records: Vec::new(),
             islands: Vec::new(),
             nops: 0,

@@ -54,6 +54,9 @@ const ISLAND: u32 = 2;
 /// the words that the trace has so far, in these bounds.
 const WORDS_AHEAD: std::ops::RangeInclusive<usize> = 64..=16384;
 
+/// A guess at how many words micro-ops have: for how many there is room ahead to annotate them.
+const WORDS_OF_OP: usize = 4;
+
 /// From how many branches on it is worth while to forget those that are done.
 const MANY_DONE: usize = 1024;
 
@@ -177,6 +180,11 @@ impl TraceBuilder {
         let ahead = (self.code.cursor() / 8).clamp(*WORDS_AHEAD.start(), *WORDS_AHEAD.end());
         self.notes
             .reserve(ahead.div_ceil(self.rows.words_of_note()));
+        if self.options.annotate {
+            let ops = ahead.div_ceil(WORDS_OF_OP);
+            self.records.reserve(ops);
+            self.values.reserve(ops * self.rows.most_operands());
+        }
         self.queue.reserve(1);
         Ok(())
     }

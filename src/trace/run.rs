@@ -64,6 +64,7 @@ pub(super) struct Run<'b, const MANY: bool> {
     sums: Sums,
     /// The micro-op that was pushed last.
     last: &'b Row,
+    annotations: Annotations<'b>,
     end: End<'b>,
 }
 
@@ -83,11 +84,16 @@ struct End<'b> {
     open: &'b mut Open,
     gap: &'b mut u32,
     last: &'b mut (&'static MicroOpSet, usize),
-    // What is annotated.
+}
+
+/// What is written beside the code where micro-ops are annotated.
+struct Annotations<'b> {
     /// The number of the set.
     number: u16,
-    records: &'b mut Vec<Record>,
-    values: &'b mut Vec<u64>,
+    records: &'b mut [Record],
+    record: &'b mut usize,
+    values: &'b mut [u64],
+    value: &'b mut usize,
 }
 
 impl<'b, const MANY: bool> Run<'b, MANY> {
@@ -108,6 +114,8 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
             false => end,
         };
         let (notes, cursors, regions) = builder.notes.parts_mut();
+        let (records, record) = builder.records.parts_mut();
+        let (values, value) = builder.values.parts_mut();
         let start = *cursor as u32 + gap;
         Some(Run {
             set: builder.rows.set(),
@@ -123,6 +131,13 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
             // Where the way is blocked that is behind every end.
             sums: Sums::new(start, gap & builder.slot, 0),
             last: &Row::NONE,
+            annotations: Annotations {
+                number: builder.rows.number(),
+                records,
+                record,
+                values,
+                value,
+            },
             end: End {
                 cursor,
                 nops: &mut builder.nops,
@@ -137,9 +152,6 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
                 open: &mut builder.open,
                 gap: &mut builder.gap,
                 last: &mut builder.last,
-                number: builder.rows.number(),
-                records: &mut builder.records,
-                values: &mut builder.values,
             },
         })
     }
@@ -253,19 +265,37 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
         self.places.set(exit, UNPLACED);
     }
 
-    /// Remembers the micro-op that was pushed last, at `at`.
+    /// Writes down what the next micro-op is, if there is room. It is there once it has been [kept](Run::keep).
     #[inline(always)]
-    fn annotate(&mut self, at: u32, values: &[u64]) {
-        let kept = &mut *self.end.values;
+    fn annotate<V: AsMut<[u64]>>(&mut self, index: usize, values: &mut V) -> bool {
+        let at = self.at();
+        let annotations = &mut self.annotations;
+        let start = *annotations.value;
         let op = Pushed {
-            set: self.end.number,
-            index: self.last.index,
-            values: kept.len() as u32,
+            set: annotations.number,
+            index: index as u16,
+            values: start as u32,
         };
         // All that there can be: to copy as many as there are takes a call.
-        kept.extend_from_slice(values);
-        kept.truncate(op.values as usize + usize::from(self.last.operands));
-        self.end.records.push(Record { at, op });
+        let values = &*values.as_mut();
+        if size_of_val(values) != size_of::<V>() {
+            return false;
+        }
+        let room = annotations.values.get_mut(start..start + values.len());
+        let record = annotations.records.get_mut(*annotations.record);
+        let (Some(room), Some(record)) = (room, record) else {
+            return false;
+        };
+        room.copy_from_slice(values);
+        *record = Record { at, op };
+        true
+    }
+
+    /// Keeps what was written down of the micro-op that was pushed last.
+    #[inline(always)]
+    fn keep(&mut self) {
+        *self.annotations.record += 1;
+        *self.annotations.value += usize::from(self.last.operands);
     }
 
     #[inline(always)]
@@ -375,12 +405,13 @@ impl TraceBuilder {
             if !run.can_take::<M::Operands>(op.set()) {
                 return Some(op);
             }
-            let (at, mut values) = (run.at(), op.arranged());
-            if !run.step(op.index(), &mut values) {
+            let index = op.index();
+            let annotated = !ANNOTATED || run.annotate(index, &mut op.operands());
+            if !(annotated && run.step(index, &mut op.arranged())) {
                 return Some(op);
             }
             if ANNOTATED {
-                run.annotate(at, op.operands().as_mut());
+                run.keep();
             }
         }
         None

@@ -368,7 +368,7 @@ pub(crate) struct PoolLoad {
 }
 
 /// A micro-op with its operands, as it was pushed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Pushed {
     /// Its number in `Sets`, and its number in that set.
     pub(crate) set: u16,
@@ -378,7 +378,7 @@ pub(crate) struct Pushed {
 }
 
 /// A micro-op and where its code starts, in words.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Record {
     pub(crate) at: u32,
     pub(crate) op: Pushed,

@@ -83,6 +83,14 @@ impl<T: Copy + Default> Tape<T> {
         debug_assert!(self.len <= self.items.len(), "no room was made");
     }
 
+    #[inline]
+    pub(crate) fn extend_from_slice(&mut self, items: &[T]) {
+        self.reserve(items.len());
+        let end = self.len + items.len();
+        self.items[self.len..end].copy_from_slice(items);
+        self.len = end;
+    }
+
     #[inline(always)]
     pub(crate) fn push(&mut self, item: T) {
         if self.len >= self.items.len() {

@@ -233,8 +233,8 @@ impl<'b> Trace<'b> {
         let b = self.builder;
         Annotations {
             sets: b.sets.all().to_vec(),
-            values: b.values.clone(),
-            hot: b.records.clone(),
+            values: b.values.to_vec(),
+            hot: b.records.to_vec(),
             cold: b.cold_records.clone(),
             islands: b.islands.clone(),
             #[cfg(feature = "inspect")]
