@@ -2,8 +2,8 @@
 
 use super::emit::{Part, is_the_same_anywhere};
 use super::push::{operands, resolve, unknown};
-use super::row::Refers;
-use super::state::{ExitForm, ExitState, Place, PlaceKind, Pushed, UNWANTED};
+use super::row::WORDS;
+use super::state::{ExitForm, ExitState, Place, PlaceKind, Pushed, Record, UNWANTED};
 use super::{MAX_LEN, TraceBuilder};
 use crate::asm::NOP;
 use crate::error::Error;
@@ -18,15 +18,49 @@ use crate::op::template::MicroOpSet;
 pub struct ExitCode<'b> {
     builder: &'b mut TraceBuilder,
     exit: u32,
+    /// Whether it begins with a NOP.
+    linkable: bool,
+    /// Where its micro-ops, their operands, and its words begin among those of the builder.
+    start: Start,
     jump: Option<Place>,
     /// The micro-op that was pushed last.
-    last: Option<Op>,
+    last: Option<Last>,
     /// Of the micro-ops and their operands, as they were pushed.
     hash: u64,
-    /// Where the exit's words begin among those of the builder's exits, as long as they are the same wherever it comes.
-    ready: Option<usize>,
+    /// Whether the exit's words are there: as long as they are the same wherever it comes.
+    is_ready: bool,
     /// How many of those are NOPs that came in as slots or in front.
     nops: u32,
+}
+
+/// What has to be known of the micro-op in front of the next.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    set: &'static MicroOpSet,
+    index: u16,
+    goes_on: bool,
+}
+
+impl Last {
+    fn new(op: Op) -> Last {
+        Last {
+            set: op.set,
+            index: op.index,
+            goes_on: op.goes_on(),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        Op::new(self.set, self.index.into()).map_or("?", Op::name)
+    }
+}
+
+/// How much the builder had kept of exits before one more.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    ops: usize,
+    values: usize,
+    words: usize,
 }
 
 /// The hash of a word more.
@@ -45,23 +79,31 @@ fn hash(hash: u64, pushed: Pushed, values: &[u64]) -> u64 {
 /// What comes in front of an exit's words: how many they are, and how many of them are NOPs.
 const HEADER: usize = 2;
 
+/// What a micro-op that is written by its row writes at most, with the slot in front of it.
+const ROOM: usize = 1 + WORDS;
+
 impl<'b> ExitCode<'b> {
-    fn new(builder: &'b mut TraceBuilder, exit: u32) -> ExitCode<'b> {
-        let start = builder.exit_words.len();
-        let linkable = builder.exits[exit as usize].linkable;
-        // What is annotated is emitted micro-op by micro-op.
-        let ready = (!builder.options.annotate).then_some(start);
-        if ready.is_some() {
-            builder.exit_words.extend([0; HEADER]);
-            builder.exit_words.extend(linkable.then_some(NOP));
+    #[inline]
+    fn new(builder: &'b mut TraceBuilder, exit: u32, linkable: bool) -> ExitCode<'b> {
+        let start = Start {
+            ops: builder.exit_code.len(),
+            values: builder.values.cursor(),
+            words: builder.exit_words.cursor(),
+        };
+        builder.exit_words.reserve(HEADER + 1 + ROOM);
+        builder.exit_words.advance(HEADER);
+        if linkable {
+            builder.exit_words.push(NOP);
         }
         ExitCode {
             builder,
             exit,
+            linkable,
+            start,
             jump: None,
             last: None,
             hash: linkable.into(),
-            ready,
+            is_ready: true,
             nops: linkable.into(),
         }
     }
@@ -78,42 +120,59 @@ impl<'b> ExitCode<'b> {
             return Ok(());
         }
         let (set, index, mut values) = (op.set(), op.index(), operands(&op));
-        if self.push_by_row(set, index, values.as_mut()) {
+        if self.push_by_row(set, index, &mut values) {
             return Ok(());
         }
         self.push_op(set, index, values.as_mut())
     }
 
-    /// Appends a micro-op by its [row](super::row), if that is found quickly and nothing is to be done but what all take.
-    /// Otherwise, and if anything is wrong with it, nothing has changed.
-    fn push_by_row(&mut self, set: &'static MicroOpSet, index: usize, values: &[u64]) -> bool {
-        let can_append = self.can_append();
+    /// Appends a micro-op by its [row](super::row), if that is found quickly and it is the same wherever the exit comes.
+    /// Otherwise, and if anything is wrong with it, nothing has changed. Compiled once for each number of operands.
+    #[inline(never)]
+    fn push_by_row<V: AsMut<[u64]>>(
+        &mut self,
+        set: &'static MicroOpSet,
+        index: usize,
+        values: &mut V,
+    ) -> bool {
+        let values = &*values.as_mut();
+        let (at, can_append) = (self.next(), self.can_append());
         let builder = &mut *self.builder;
-        // Not those of another set: the trace's own micro-ops had better find theirs.
-        let recent = builder.rows.set();
-        let is_recent = std::ptr::eq(recent, set) || recent.is_empty();
-        let Some(op) = Op::new(set, index).filter(|_| can_append && is_recent) else {
+        let is_found = std::ptr::eq(builder.rows.set(), set);
+        // The compiler knows that they are an array.
+        if !(is_found && can_append && size_of_val(values) == size_of::<V>()) {
             return false;
-        };
-        let Some(number) = builder.sets.number(set) else {
-            return false;
-        };
-        if !builder.rows.has_made(set, index) {
-            builder.rows.prepare(op, number, builder.slot);
         }
-        let row = builder.rows.rows().get(index);
-        let first = values.first().copied().unwrap_or(0);
-        let quick = row.filter(|row| row.refers == Refers::NOTHING && row.quick.has(first));
-        let kept = values.get(..op.operand_count());
-        let (Some(row), Some(kept)) = (quick, kept) else {
+        let Some(row) = builder.rows.rows().get(index) else {
             return false;
         };
-        let (mut words, len) = (row.words, row.step.words() - row.step.slots());
-        words[row.hole.word()] ^= row.hole.of(first);
+        builder.exit_words.reserve(ROOM);
+        let room = builder.exit_words.items_mut().get_mut(at..);
+        let Some(code) = room.and_then(<[u32]>::first_chunk_mut) else {
+            return false;
+        };
+        // One that refers to nothing has its operands arranged as they are declared.
+        if row.refers.notes() > 0 || !row.write(values, code) {
+            return false;
+        }
+        let pushed = Pushed {
+            set: builder.rows.number(),
+            index: row.index,
+            values: builder.values.cursor() as u32,
+        };
         // All that there can be: to copy as many as there are takes a call.
-        let at = self.append(&words);
-        self.builder.exit_words.truncate(at + len as usize);
-        self.keep(number, op, kept);
+        builder.values.extend_from_slice(values);
+        let count = usize::from(row.operands);
+        builder.values.move_to(pushed.values as usize + count);
+        let hash = hash(self.hash, pushed, values.get(..count).unwrap_or(&[]));
+        let len = row.step.words() - row.step.slots();
+        let last = Last {
+            set,
+            index: row.index,
+            goes_on: row.goes_on,
+        };
+        self.append(at, len as usize);
+        self.note(pushed, last, at, hash);
         true
     }
 
@@ -149,36 +208,43 @@ impl<'b> ExitCode<'b> {
         let Some(words) = words.and_then(|it| it.get(..usize::from(template.hot_words))) else {
             return false;
         };
-        let at = self.append(words);
-        let code = self.builder.exit_words.get_mut(at..).unwrap_or(&mut []);
+        let at = self.next();
+        self.builder.exit_words.reserve(1 + words.len());
+        let room = self.builder.exit_words.items_mut().get_mut(at..);
+        let Some(code) = room.and_then(|room| room.get_mut(..words.len())) else {
+            return false;
+        };
+        code.copy_from_slice(words);
         for hole in holes {
             let (word, value) = (usize::from(hole.word), usize::from(hole.operand));
             if let (Some(word), Some(&value)) = (code.get_mut(word), values.get(value)) {
                 *word ^= data.fill(set, hole, value);
             }
         }
-        self.keep(number, op, values);
+        self.append(at, words.len());
+        self.keep(number, op, at, values);
         true
     }
 
     /// Whether a micro-op's words can be appended to those that are ready, and one more be remembered.
     #[inline(always)]
     fn can_append(&self) -> bool {
-        self.ready.is_some() && self.jump.is_none() && !self.builder.is_full(0)
+        self.is_ready && self.jump.is_none() && !self.builder.is_full(0)
     }
 
-    /// Remembers a micro-op of the set of that number, whose words have been appended, and keeps its operands.
+    /// Remembers a micro-op of the set of that number, whose words have been appended at `at`, and keeps its operands.
     #[inline(always)]
-    fn keep(&mut self, number: u16, op: Op, values: &[u64]) {
+    fn keep(&mut self, number: u16, op: Op, at: usize, values: &[u64]) {
         let kept = &mut self.builder.values;
         let pushed = Pushed {
             set: number,
             index: op.index,
-            values: kept.len() as u32,
+            values: kept.cursor() as u32,
         };
         // One by one: to copy as many as there are takes a call.
         values.iter().for_each(|&value| kept.push(value));
-        self.note(pushed, op, hash(self.hash, pushed, values));
+        let hash = hash(self.hash, pushed, values);
+        self.note(pushed, Last::new(op), at, hash);
     }
 
     fn push_op(
@@ -203,44 +269,69 @@ impl<'b> ExitCode<'b> {
         }
         let kept = self.builder.values.get(pushed.values as usize..);
         let hash = hash(self.hash, pushed, kept.unwrap_or(&[]));
-        self.write_ready(op, values);
-        self.note(pushed, op, hash);
+        let at = self.write_ready(op, values);
+        self.note(pushed, Last::new(op), at, hash);
+        // Not those of another set: the trace's own micro-ops had better find theirs.
+        let rows = &mut self.builder.rows;
+        if std::ptr::eq(rows.set(), set) || rows.set().is_empty() {
+            rows.prepare(op, pushed.set, self.builder.slot);
+        }
         Ok(())
     }
 
-    /// Remembers a micro-op whose operands are kept. `hash` is that of all so far.
+    /// Remembers a micro-op whose operands are kept. `hash` is that of all so far; its words are at `at`, if they are ready.
     #[inline(always)]
-    fn note(&mut self, pushed: Pushed, op: Op, hash: u64) {
-        self.builder.exit_code.push(pushed);
+    fn note(&mut self, op: Pushed, last: Last, at: usize, hash: u64) {
+        // What comes in front of the first one's words is its own.
+        let at = match self.last {
+            Some(_) => (at - self.start.words - HEADER) as u32,
+            None => 0,
+        };
+        self.builder.exit_code.push(Record { at, op });
         self.hash = hash;
-        self.last = Some(op);
+        self.last = Some(last);
     }
 
     /// Writes the words of a micro-op, if those of all so far are the same wherever the exit comes: so that there is
-    /// nothing left to do then but to copy them.
-    fn write_ready(&mut self, op: Op, values: &[u64]) {
-        if self.ready.is_none() {
-            return;
+    /// nothing left to do then but to copy them. Returns where they are.
+    fn write_ready(&mut self, op: Op, values: &[u64]) -> usize {
+        if self.is_ready && !is_the_same_anywhere(op.template) {
+            self.leave_ready();
         }
-        if !is_the_same_anywhere(op.template) {
-            return self.leave_ready();
+        let at = self.next();
+        if self.is_ready {
+            let pieces = Part::Hot.of(op);
+            let words = &mut self.builder.exit_words;
+            words.reserve(1 + pieces.words.len());
+            let code = &mut words.items_mut()[at..][..pieces.words.len()];
+            code.copy_from_slice(pieces.words);
+            op.patch(pieces.holes, values, code);
+            self.append(at, pieces.words.len());
         }
-        let pieces = Part::Hot.of(op);
-        let at = self.append(pieces.words);
-        op.patch(pieces.holes, values, &mut self.builder.exit_words[at..]);
+        at
     }
 
-    /// Appends a micro-op's words to those that are ready, behind the slot of the one before. Returns where they begin.
+    /// Where the words of the next micro-op come: behind the slot of the one before.
     #[inline(always)]
-    fn append(&mut self, words: &[u32]) -> usize {
-        let ready = &mut self.builder.exit_words;
-        if self.builder.slot != 0 && self.last.is_some_and(Op::goes_on) {
-            ready.push(NOP);
+    fn next(&self) -> usize {
+        self.builder.exit_words.cursor() + usize::from(self.is_behind_slot())
+    }
+
+    #[inline(always)]
+    fn is_behind_slot(&self) -> bool {
+        self.builder.slot != 0 && self.last.is_some_and(|last| last.goes_on)
+    }
+
+    /// Appends a micro-op's words, which are written already, with the slot in front of them.
+    #[inline(always)]
+    fn append(&mut self, at: usize, len: usize) {
+        if self.is_behind_slot() {
+            if let Some(slot) = self.builder.exit_words.next_mut() {
+                *slot = NOP;
+            }
             self.nops += 1;
         }
-        let at = ready.len();
-        ready.extend_from_slice(words);
-        at
+        self.builder.exit_words.move_to(at + len);
     }
 
     /// Lets the last micro-op go on at a label of the trace. Nothing can be pushed behind it.
@@ -250,11 +341,11 @@ impl<'b> ExitCode<'b> {
     /// [`Error::ExitWithoutCode`] before the first.
     pub fn jump(&mut self, label: Label) -> Result<(), Error> {
         let index = self.builder.own_label("jump", label)?;
-        let op = self
+        let last = self
             .last
             .ok_or(Error::ExitWithoutCode { exit: self.exit })?;
-        if !op.goes_on() || self.jump.is_some() {
-            return Err(Error::NothingToRedirect { op: op.name() });
+        if !last.goes_on || self.jump.is_some() {
+            return Err(Error::NothingToRedirect { op: last.name() });
         }
         self.jump = Some(Place::label(index));
         self.leave_ready();
@@ -263,9 +354,8 @@ impl<'b> ExitCode<'b> {
 
     /// Has the exit emitted micro-op by micro-op.
     fn leave_ready(&mut self) {
-        if let Some(start) = self.ready.take() {
-            self.builder.exit_words.truncate(start);
-        }
+        self.is_ready = false;
+        self.builder.exit_words.truncate(self.start.words + HEADER);
     }
 
     /// It must end by going somewhere.
@@ -273,59 +363,66 @@ impl<'b> ExitCode<'b> {
         let exit = self.exit;
         match self.last {
             None => Err(Error::ExitWithoutCode { exit }),
-            Some(op) if op.goes_on() && self.jump.is_none() => Err(Error::ExitFallsOffEnd {
+            Some(last) if last.goes_on && self.jump.is_none() => Err(Error::ExitFallsOffEnd {
                 exit,
-                op: op.name(),
+                op: last.name(),
             }),
             _ => Ok(()),
         }
     }
 
-    /// Gives the exit this code, or that of an equal exit; returns whether it was the latter.
-    fn merge(mut self) -> bool {
+    /// Gives the exit this code, or that of an equal exit.
+    // The exit is written where it is, field by field: to return it would take longer.
+    fn finish(&mut self) -> Result<(), Error> {
+        if let Err(error) = self.check() {
+            self.forget();
+            return Err(error);
+        }
+        let (builder, start) = (&mut *self.builder, self.start);
         let jump = self.jump.map(|place| place.key(0));
         let hash = jump.map_or(self.hash, |key| mix(self.hash, key));
-        let (index, start) = (self.exit, self.start());
-        let number = self.builder.exit_hashes.intern(hash) as usize;
-        let state = &mut self.builder.exits[index as usize];
-        state.len = (self.builder.exit_code.len() - start) as u32;
+        let number = builder.exit_hashes.intern(hash) as usize;
+        let state = &mut builder.exits[self.exit as usize];
+        state.start = start.ops as u32;
+        state.len = (builder.exit_code.len() - start.ops) as u32;
         state.form = self.jump.map_or(ExitForm::Plain, ExitForm::Jump);
-        let linkable = state.linkable;
-        match self.builder.exit_of_hash.get(number) {
-            None => self.builder.exit_of_hash.push(index),
+        match builder.exit_of_hash.get(number) {
+            None => builder.exit_of_hash.push(self.exit),
             Some(&first) => {
-                let other = self.builder.exits[first as usize];
+                let other = builder.exits[first as usize];
                 // Two different exits with one hash just stay two.
-                if other.linkable == linkable && self.builder.same_exit(first, start, self.jump) {
-                    let state = &mut self.builder.exits[index as usize];
+                let is_equal = other.linkable == self.linkable
+                    && builder.same_exit(first, start.ops, self.jump);
+                if is_equal {
+                    let state = &mut builder.exits[self.exit as usize];
                     (state.start, state.same_as) = (other.start, first);
-                    return true;
+                    self.forget();
+                    return Ok(());
                 }
             }
         }
-        self.keep_ready();
-        false
-    }
-
-    /// Keeps the exit's words, if they are ready.
-    fn keep_ready(&mut self) {
-        let Some(start) = self.ready else {
-            return;
-        };
-        let words = &mut self.builder.exit_words;
-        let [len, number] = [words.len() - start - HEADER, start].map(u32::try_from);
+        let words = &mut builder.exit_words;
+        if !self.is_ready {
+            words.truncate(start.words);
+            return Ok(());
+        }
+        let [len, number] = [words.len() - start.words - HEADER, start.words].map(u32::try_from);
         // If there are too many to be counted, it is emitted like the others.
         if let (Ok(len), Ok(number)) = (len, number)
             && len < MAX_LEN
+            && let Some(header) = words[start.words..].first_chunk_mut()
         {
-            words[start..][..HEADER].copy_from_slice(&[len, self.nops]);
-            self.builder.exits[self.exit as usize].form = ExitForm::Ready(number);
+            *header = [len, self.nops];
+            builder.exits[self.exit as usize].form = ExitForm::Ready(number);
         }
+        Ok(())
     }
 
-    /// Where its micro-ops start among those of the builder's exits.
-    fn start(&self) -> usize {
-        self.builder.exits[self.exit as usize].start as usize
+    /// Takes away what has been kept of the exit.
+    fn forget(&mut self) {
+        self.builder.exit_code.truncate(self.start.ops);
+        self.builder.values.truncate(self.start.values);
+        self.builder.exit_words.truncate(self.start.words);
     }
 }
 
@@ -400,18 +497,18 @@ impl TraceBuilder {
         if self.finished {
             return Err(Error::Finished);
         }
-        let exit = self.declare(linkable);
-        let defined = self.define_exit(exit, write);
-        match defined {
-            Ok(()) => Ok(exit),
-            Err(error) => {
-                self.exits.truncate(exit.0.index() as usize);
-                self.places
-                    .truncate(PlaceKind::Exit, exit.0.index() as usize);
-                self.count_exits();
-                Err(error)
-            }
+        let index = self.exits.len();
+        if index >= Place::LIMIT {
+            return Err(Error::TooMany { what: "exits" });
         }
+        let exit = self.declare(linkable);
+        if let Err(error) = self.write_exit(index as u32, linkable, write) {
+            self.exits.truncate(index);
+            self.places.truncate(PlaceKind::Exit, index);
+            self.handles.set_count(OperandKind::Exit, index);
+            return Err(error);
+        }
+        Ok(exit)
     }
 
     /// Makes a side exit whose code is to follow, with [`define_exit`](TraceBuilder::define_exit).
@@ -426,23 +523,20 @@ impl TraceBuilder {
 
     fn declare(&mut self, linkable: bool) -> Exit {
         // One more than can be used: an exit beyond the limit is refused like a foreign one.
-        let index = self.exits.len().min(Place::LIMIT) as u32;
-        if (index as usize) < Place::LIMIT {
+        let index = self.exits.len();
+        if index < Place::LIMIT {
             self.exits.push(ExitState {
                 start: 0,
                 len: 0,
                 form: ExitForm::Plain,
-                same_as: index,
+                same_as: index as u32,
                 linkable,
             });
             self.places.add(PlaceKind::Exit, UNWANTED);
-            self.count_exits();
+            self.handles.set_count(OperandKind::Exit, index + 1);
         }
-        Exit(self.handles.handle(OperandKind::Exit, index))
-    }
-
-    fn count_exits(&mut self) {
-        self.handles.set_count(OperandKind::Exit, self.exits.len());
+        let number = index.min(Place::LIMIT) as u32;
+        Exit(self.handles.handle(OperandKind::Exit, number))
     }
 
     /// Gives a declared exit its code: what `write` pushes.
@@ -457,21 +551,26 @@ impl TraceBuilder {
         write: impl FnOnce(&mut ExitCode<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let index = self.own_exit("define_exit", exit)?;
-        if self.exits[index as usize].len > 0 {
+        let ExitState { len, linkable, .. } = self.exits[index as usize];
+        if len > 0 {
             return Err(Error::ExitDefinedTwice { exit: index });
         }
-        let (ops, values) = (self.exit_code.len(), self.values.len());
-        let words = self.exit_words.len();
-        self.exits[index as usize].start = ops as u32;
-        let mut code = ExitCode::new(self, index);
-        let checked = write(&mut code).and_then(|()| code.check());
-        let merged = checked.is_ok() && code.merge();
-        if merged || checked.is_err() {
-            self.exit_code.truncate(ops);
-            self.values.truncate(values);
-            self.exit_words.truncate(words);
+        self.write_exit(index, linkable, write)
+    }
+
+    /// Gives an exit the code that `write` pushes. If it cannot be, nothing has changed.
+    fn write_exit(
+        &mut self,
+        index: u32,
+        linkable: bool,
+        write: impl FnOnce(&mut ExitCode<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut code = ExitCode::new(self, index, linkable);
+        if let Err(error) = write(&mut code) {
+            code.forget();
+            return Err(error);
         }
-        checked
+        code.finish()
     }
 
     fn same_exit(&self, other: u32, start: usize, jump: Option<Place>) -> bool {
@@ -480,8 +579,9 @@ impl TraceBuilder {
         let others = &self.exit_code[range][..other.len as usize];
         other.jump() == jump
             && ops.len() == others.len()
-            && ops.iter().zip(others).all(|(&a, &b)| {
-                (a.set, a.index) == (b.set, b.index) && self.operands_of(a) == self.operands_of(b)
+            && ops.iter().zip(others).all(|(a, b)| {
+                (a.op.set, a.op.index) == (b.op.set, b.op.index)
+                    && self.operands_of(a.op) == self.operands_of(b.op)
             })
     }
 

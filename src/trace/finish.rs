@@ -160,7 +160,7 @@ impl TraceBuilder {
 
     fn emit_exit_code(&mut self, exit: ExitState, values: &[u64]) -> Result<(), Error> {
         for number in exit.start..exit.start + exit.len {
-            let pushed = self.exit_code[number as usize];
+            let pushed = self.exit_code[number as usize].op;
             self.emit_cold(pushed, Part::Hot, values, UNPLACED, |builder, at| {
                 if number == exit.start {
                     builder.places.set(Place::exit(exit.same_as), at);
@@ -195,6 +195,7 @@ impl TraceBuilder {
         let [end, ..] = self.quick_end;
         let (code, cursor) = self.code.parts_mut();
         let (queue, exits, exit_words) = (&self.queue[..], &self.exits[..], &self.exit_words[..]);
+        let annotate = self.options.annotate;
         let mut next = first;
         while let Some(&ColdItem::Exit(index)) = queue.get(next) {
             let Some(exit) = exits.get(index as usize) else {
@@ -203,8 +204,10 @@ impl TraceBuilder {
             let place = Place::exit(exit.same_as);
             let mut offset = self.places.offset(place);
             if !is_placed(offset) {
-                let exit = exits.get(exit.same_as as usize);
-                let Some(ExitForm::Ready(start)) = exit.map(|exit| exit.form) else {
+                let Some(exit) = exits.get(exit.same_as as usize) else {
+                    break;
+                };
+                let ExitForm::Ready(start) = exit.form else {
                     break;
                 };
                 let ready = exit_words.get(start as usize..);
@@ -222,6 +225,16 @@ impl TraceBuilder {
                     _ => to[..len].copy_from_slice(&words[..len]),
                 }
                 offset = at as u32;
+                if annotate {
+                    let ops = self.exit_code.get(exit.start as usize..).unwrap_or(&[]);
+                    let records = ops.iter().take(exit.len as usize).map(|record| Record {
+                        at: offset + record.at,
+                        ..*record
+                    });
+                    let origin = Origin::Exit(exit.same_as);
+                    self.cold_records
+                        .extend(records.map(|record| (record, origin)));
+                }
                 *cursor += len;
                 self.nops += *nops;
                 self.places.set(place, offset);

@@ -58,10 +58,17 @@ impl Interner {
     /// The number of `key`, new or not.
     #[inline]
     pub(crate) fn intern(&mut self, key: u64) -> u32 {
-        // Nearly always it is there already, and in the first place.
+        // Nearly always it is in the first place, or that is free.
         let mask = self.slots.len().wrapping_sub(1);
-        match self.slots.get(self.hash(key) & mask) {
-            Some(slot) if slot.key == key && slot.number != 0 => slot.number - 1,
+        let most = self.keys.capacity().min(self.slots.len() / 4);
+        match self.slots.get_mut(hash(key, self.seed) & mask) {
+            Some(slot) if slot.number != 0 && slot.key == key => slot.number - 1,
+            Some(slot) if slot.number == 0 && self.keys.len() < most => {
+                self.keys.push(key);
+                let number = self.keys.len() as u32;
+                *slot = Slot { key, number };
+                number - 1
+            }
             _ => self.search(key),
         }
     }

@@ -552,6 +552,7 @@ impl TraceBuilder {
     }
 
     /// Whether with `more` there are as many micro-ops, or as many operands of them are kept, as can be told apart.
+    #[inline]
     pub(super) fn is_full(&self, more: usize) -> bool {
         let most = self.values.len().max(self.op_count as usize);
         let most = most.max(self.exit_code.len()).max(self.cold_parts.len());

@@ -346,6 +346,21 @@ impl Row {
         code[word] = self.words[word] ^ self.hole.of(value);
     }
 
+    /// Writes a micro-op that refers to nothing. Returns whether the row can be used for these values.
+    #[inline(always)]
+    pub(super) fn write(&self, values: &[u64], code: &mut [u32; WORDS]) -> bool {
+        if let Some(words) = code.first_chunk_mut() {
+            *words = self.words;
+        }
+        match values.first() {
+            Some(&value) if self.quick.has(value) => {
+                self.fill(value, code);
+                true
+            }
+            _ => self.do_all(true, values, code),
+        }
+    }
+
     /// Does what every row takes and all the rest. Returns whether the row can be used for these values.
     #[inline(always)]
     fn do_all(&self, tests: bool, values: &[u64], code: &mut [u32; WORDS]) -> bool {
