@@ -6,6 +6,7 @@
 //! What is measured is the way from the first `push` to the linked bytes. What comes before is prepared: for opstitch
 //! a `Vec` of the mix's enum, one value for each micro-op.
 
+pub mod guards;
 pub mod install;
 pub mod memory;
 pub mod mix;

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! counted TIMES build PEER ORDER     builds traces of 500 typical micro-ops
+//! counted TIMES guards               builds traces of 500 guards, each with an exit
 //! counted TIMES long                 builds traces of 1,000,000, shuffled
 //! counted TIMES install SIZE         installs traces into a slab of 1MiB or 128MiB
 //! counted TIMES copy SIZE            only links them
 //! ```
 
+use opstitch_benches::guards::{Stitched, guards};
 use opstitch_benches::install::Used;
 use opstitch_benches::mix::typical::Typical;
 use opstitch_benches::peer::{OneByOne, Peer, Stitch, TypicalLimit, TypicalRecords};
@@ -24,6 +26,14 @@ fn main() {
         ["build", "one-by-one", order] => build(OneByOne::<Typical>::default(), order, times),
         ["build", "limit-of-records", order] => build(TypicalRecords::default(), order, times),
         ["build", "limit", order] => build(TypicalLimit::default(), order, times),
+        ["guards"] => {
+            let mut stitched = Stitched::new(false);
+            let steps = guards(500, &mut fastrand::Rng::with_seed(7));
+            for _ in 0..times {
+                stitched.clear();
+                stitched.build_guards(&steps);
+            }
+        }
         ["long"] => {
             let mut stitch = Stitch::<Typical>::default();
             let script = Script::long::<Typical>();

@@ -1,7 +1,7 @@
 //! Prints lines of a name and a ratio: what opstitch costs, compared with its peers or with itself in the same run.
 //!
 //! ```text
-//! ratios [build] [long] [install] [templates] [counts] [--prepare | --update]
+//! ratios [build] [guards] [long] [install] [templates] [counts] [--prepare | --update]
 //! ```
 //!
 //! Without a name, all parts. With `--prepare`, builds the programs whose size and compile time are measured, and nothing else.
@@ -10,6 +10,7 @@
 
 mod build;
 mod counts;
+mod guards;
 mod install;
 mod long;
 mod report;
@@ -31,6 +32,9 @@ fn main() {
     let clock = sample::Clock::new();
     if part("build") {
         build::measure(&clock, &mut report);
+    }
+    if part("guards") {
+        guards::measure(&mut report);
     }
     if part("long") {
         long::measure(&clock, &mut report);
