@@ -37,6 +37,7 @@ pub fn guards(count: usize, random: &mut fastrand::Rng) -> Vec<Step> {
 #[derive(Debug)]
 pub struct Stitched {
     builder: TraceBuilder,
+    exits: Vec<opstitch::Exit>,
     handles: Handles,
     ops: Vec<<Typical as Mix>::Op>,
 }
@@ -46,6 +47,7 @@ impl Stitched {
     pub fn new(annotate: bool) -> Stitched {
         Stitched {
             builder: TraceBuilder::with_options(Options::new().annotate(annotate)),
+            exits: Vec::new(),
             handles: Handles::default(),
             ops: Vec::new(),
         }
@@ -54,27 +56,47 @@ impl Stitched {
     /// Forgets the trace before.
     pub fn clear(&mut self) {
         self.builder.clear();
+        self.exits.clear();
         self.ops.clear();
     }
 
-    /// Builds a trace, from its first exit to its bytes.
+    /// Declares the exits of so many guards. Measured.
     #[inline(never)]
-    pub fn build_guards(&mut self, steps: &[Step]) -> &[u8] {
-        for (number, step) in steps.iter().enumerate() {
+    pub fn guards_declare(&mut self, count: usize) {
+        for number in 0..count {
             let leave = Typical::leave(memory::exit_value(number));
-            let out = self.builder.exit([leave]).unwrap();
+            self.exits.push(self.builder.exit([leave]).unwrap());
+        }
+    }
+
+    /// Makes the micro-ops.
+    pub fn prepare(&mut self, steps: &[Step]) {
+        for (step, &out) in steps.iter().zip(&self.exits) {
             self.handles.exits.clear();
             self.handles.exits.push(out);
             self.ops.push(Typical::op(step, &self.handles));
         }
-        self.builder.push_all(&self.ops).unwrap();
         let end = Step {
             kind: Typical::RETURN,
             target: 0,
             values: [0; 3],
         };
-        self.builder.push(Typical::op(&end, &self.handles)).unwrap();
+        self.ops.push(Typical::op(&end, &self.handles));
+    }
+
+    /// Builds the trace, from the first guard to its bytes. Measured.
+    #[inline(never)]
+    pub fn guards_build(&mut self) -> &[u8] {
+        self.builder.push_all(&self.ops).unwrap();
         self.builder.finish_at(memory::TRACE).unwrap().bytes()
+    }
+
+    /// All of it.
+    pub fn whole(&mut self, steps: &[Step]) -> &[u8] {
+        self.clear();
+        self.guards_declare(steps.len());
+        self.prepare(steps);
+        self.guards_build()
     }
 }
 
@@ -101,7 +123,7 @@ impl Default for Assembled {
 impl Assembled {
     /// Builds the same trace.
     #[inline(never)]
-    pub fn build_guards(&mut self, steps: &[Step]) -> &[u8] {
+    pub fn build(&mut self, steps: &[Step]) -> &[u8] {
         let assembler = &mut self.assembler;
         assembler.reserve_ops((steps.len() * (Typical::MOST_WORDS + 2) + 100) * 4);
         self.exits.clear();

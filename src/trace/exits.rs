@@ -1,10 +1,10 @@
 //! Side exits: short sequences of micro-ops that are emitted cold, equal ones once.
 
+use super::TraceBuilder;
 use super::emit::{Part, is_the_same_anywhere};
 use super::push::{operands, resolve, unknown};
 use super::row::WORDS;
-use super::state::{ExitForm, ExitState, Place, PlaceKind, Pushed, Record, UNWANTED};
-use super::{MAX_LEN, TraceBuilder};
+use super::state::{ExitForm, ExitState, Place, PlaceKind, Pushed, ReadyWords, Record, UNWANTED};
 use crate::asm::NOP;
 use crate::error::Error;
 use crate::op::MicroOp;
@@ -30,7 +30,7 @@ pub struct ExitCode<'b> {
     /// Whether the exit's words are there: as long as they are the same wherever it comes.
     is_ready: bool,
     /// How many of those are NOPs that came in as slots or in front.
-    nops: u32,
+    nops: u16,
 }
 
 /// What has to be known of the micro-op in front of the next.
@@ -76,9 +76,6 @@ fn hash(hash: u64, pushed: Pushed, values: &[u64]) -> u64 {
     values.iter().copied().fold(mix(hash, number), mix)
 }
 
-/// What comes in front of an exit's words: how many they are, and how many of them are NOPs.
-const HEADER: usize = 2;
-
 /// What a micro-op that is written by its row writes at most, with the slot in front of it.
 const ROOM: usize = 1 + WORDS;
 
@@ -90,8 +87,6 @@ impl<'b> ExitCode<'b> {
             values: builder.values.cursor(),
             words: builder.exit_words.cursor(),
         };
-        builder.exit_words.reserve(HEADER + 1 + ROOM);
-        builder.exit_words.advance(HEADER);
         if linkable {
             builder.exit_words.push(NOP);
         }
@@ -284,7 +279,7 @@ impl<'b> ExitCode<'b> {
     fn note(&mut self, op: Pushed, last: Last, at: usize, hash: u64) {
         // What comes in front of the first one's words is its own.
         let at = match self.last {
-            Some(_) => (at - self.start.words - HEADER) as u32,
+            Some(_) => (at - self.start.words) as u32,
             None => 0,
         };
         self.builder.exit_code.push(Record { at, op });
@@ -329,7 +324,7 @@ impl<'b> ExitCode<'b> {
             if let Some(slot) = self.builder.exit_words.next_mut() {
                 *slot = NOP;
             }
-            self.nops += 1;
+            self.nops = self.nops.saturating_add(1);
         }
         self.builder.exit_words.move_to(at + len);
     }
@@ -355,7 +350,7 @@ impl<'b> ExitCode<'b> {
     /// Has the exit emitted micro-op by micro-op.
     fn leave_ready(&mut self) {
         self.is_ready = false;
-        self.builder.exit_words.truncate(self.start.words + HEADER);
+        self.builder.exit_words.truncate(self.start.words);
     }
 
     /// It must end by going somewhere.
@@ -371,8 +366,7 @@ impl<'b> ExitCode<'b> {
         }
     }
 
-    /// Gives the exit this code, or that of an equal exit.
-    // The exit is written where it is, field by field: to return it would take longer.
+    /// Gives the exit this code, or that of an equal exit. One that was not declared before is added.
     fn finish(&mut self) -> Result<(), Error> {
         if let Err(error) = self.check() {
             self.forget();
@@ -382,10 +376,14 @@ impl<'b> ExitCode<'b> {
         let jump = self.jump.map(|place| place.key(0));
         let hash = jump.map_or(self.hash, |key| mix(self.hash, key));
         let number = builder.exit_hashes.intern(hash) as usize;
-        let state = &mut builder.exits[self.exit as usize];
-        state.start = start.ops as u32;
-        state.len = (builder.exit_code.len() - start.ops) as u32;
-        state.form = self.jump.map_or(ExitForm::Plain, ExitForm::Jump);
+        let mut state = ExitState {
+            start: start.ops as u32,
+            len: (builder.exit_code.len() - start.ops) as u32,
+            form: self.jump.map_or(ExitForm::Plain, ExitForm::Jump),
+            same_as: self.exit,
+            linkable: self.linkable,
+        };
+        let words = builder.exit_words.cursor() - start.words;
         match builder.exit_of_hash.get(number) {
             None => builder.exit_of_hash.push(self.exit),
             Some(&first) => {
@@ -394,27 +392,21 @@ impl<'b> ExitCode<'b> {
                 let is_equal = other.linkable == self.linkable
                     && builder.same_exit(first, start.ops, self.jump);
                 if is_equal {
-                    let state = &mut builder.exits[self.exit as usize];
                     (state.start, state.same_as) = (other.start, first);
                     self.forget();
+                    self.builder.put_exit(self.exit, state);
                     return Ok(());
                 }
             }
         }
-        let words = &mut builder.exit_words;
-        if !self.is_ready {
-            words.truncate(start.words);
-            return Ok(());
-        }
-        let [len, number] = [words.len() - start.words - HEADER, start.words].map(u32::try_from);
-        // If there are too many to be counted, it is emitted like the others.
-        if let (Ok(len), Ok(number)) = (len, number)
-            && len < MAX_LEN
-            && let Some(header) = words[start.words..].first_chunk_mut()
+        // If there are too many words to be counted, it is emitted like those that are not ready.
+        if self.is_ready
+            && let (Ok(start), Ok(len)) = (start.words.try_into(), words.try_into())
         {
-            *header = [len, self.nops];
-            builder.exits[self.exit as usize].form = ExitForm::Ready(number);
+            let nops = self.nops;
+            state.form = ExitForm::Ready(ReadyWords { start, len, nops });
         }
+        builder.put_exit(self.exit, state);
         Ok(())
     }
 
@@ -501,14 +493,8 @@ impl TraceBuilder {
         if index >= Place::LIMIT {
             return Err(Error::TooMany { what: "exits" });
         }
-        let exit = self.declare(linkable);
-        if let Err(error) = self.write_exit(index as u32, linkable, write) {
-            self.exits.truncate(index);
-            self.places.truncate(PlaceKind::Exit, index);
-            self.handles.set_count(OperandKind::Exit, index);
-            return Err(error);
-        }
-        Ok(exit)
+        self.write_exit(index as u32, linkable, write)?;
+        Ok(self.exit_handle(index))
     }
 
     /// Makes a side exit whose code is to follow, with [`define_exit`](TraceBuilder::define_exit).
@@ -523,20 +509,35 @@ impl TraceBuilder {
 
     fn declare(&mut self, linkable: bool) -> Exit {
         // One more than can be used: an exit beyond the limit is refused like a foreign one.
-        let index = self.exits.len();
+        let index = self.exits.len().min(Place::LIMIT);
         if index < Place::LIMIT {
-            self.exits.push(ExitState {
+            let state = ExitState {
                 start: 0,
                 len: 0,
                 form: ExitForm::Plain,
                 same_as: index as u32,
                 linkable,
-            });
-            self.places.add(PlaceKind::Exit, UNWANTED);
-            self.handles.set_count(OperandKind::Exit, index + 1);
+            };
+            self.put_exit(index as u32, state);
         }
-        let number = index.min(Place::LIMIT) as u32;
-        Exit(self.handles.handle(OperandKind::Exit, number))
+        self.exit_handle(index)
+    }
+
+    fn exit_handle(&self, index: usize) -> Exit {
+        Exit(self.handles.handle(OperandKind::Exit, index as u32))
+    }
+
+    /// Puts an exit in the place of the one that was declared, or behind the last.
+    #[inline]
+    fn put_exit(&mut self, index: u32, state: ExitState) {
+        match self.exits.get_mut(index as usize) {
+            Some(declared) => *declared = state,
+            None => {
+                self.exits.push(state);
+                self.places.add(PlaceKind::Exit, UNWANTED);
+                self.handles.set_count(OperandKind::Exit, self.exits.len());
+            }
+        }
     }
 
     /// Gives a declared exit its code: what `write` pushes.

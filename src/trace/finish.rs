@@ -207,14 +207,13 @@ impl TraceBuilder {
                 let Some(exit) = exits.get(exit.same_as as usize) else {
                     break;
                 };
-                let ExitForm::Ready(start) = exit.form else {
+                let ExitForm::Ready(ready) = exit.form else {
                     break;
                 };
-                let ready = exit_words.get(start as usize..);
-                let Some(([len, nops], words)) = ready.and_then(<[u32]>::split_first_chunk) else {
+                let Some(words) = exit_words.get(ready.start as usize..) else {
                     break;
                 };
-                let (len, at) = (*len as usize, *cursor);
+                let (len, at) = (usize::from(ready.len), *cursor);
                 if at + BEFORE as usize + len > end as usize {
                     break;
                 }
@@ -236,10 +235,12 @@ impl TraceBuilder {
                         .extend(records.map(|record| (record, origin)));
                 }
                 *cursor += len;
-                self.nops += *nops;
+                self.nops += u32::from(ready.nops);
                 self.places.set(place, offset);
             }
-            self.places.set(Place::exit(index), offset);
+            if exit.same_as != index {
+                self.places.set(Place::exit(index), offset);
+            }
             next += 1;
         }
         if next > first {

@@ -431,9 +431,17 @@ pub(crate) enum ExitForm {
     Plain,
     /// So it is, and the last goes on to this label.
     Jump(Place),
-    /// Its words are the same wherever it comes, and begin here among those of the builder's exits: how many there
-    /// are, how many of them are NOPs that came in as slots or in front, and they themselves.
-    Ready(u32),
+    /// Its words are the same wherever it comes.
+    Ready(ReadyWords),
+}
+
+/// An exit's words among those of the builder's exits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReadyWords {
+    pub(crate) start: u32,
+    pub(crate) len: u16,
+    /// How many of them are NOPs that came in as slots or in front.
+    pub(crate) nops: u16,
 }
 
 /// Cold code to come.

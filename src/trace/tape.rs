@@ -83,7 +83,7 @@ impl<T: Copy + Default> Tape<T> {
         debug_assert!(self.len <= self.items.len(), "no room was made");
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn extend_from_slice(&mut self, items: &[T]) {
         self.reserve(items.len());
         let end = self.len + items.len();

@@ -30,8 +30,7 @@ fn main() {
             let mut stitched = Stitched::new(false);
             let steps = guards(500, &mut fastrand::Rng::with_seed(7));
             for _ in 0..times {
-                stitched.clear();
-                stitched.build_guards(&steps);
+                stitched.whole(&steps);
             }
         }
         ["long"] => {

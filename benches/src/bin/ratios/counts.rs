@@ -31,7 +31,7 @@ pub(crate) fn measure(update: bool, report: &mut Report) -> bool {
         let name = format!("typical/{order}/500/instructions/to-limit");
         report.line(name, own / least, Goal::None);
     }
-    let guards = per_time(&["guards"], "*build_guards*", 20) / 500.0;
+    let guards = per_time(&["guards"], "*guards_*", 20) / 500.0;
     counts.insert("guards/500/opstitch".to_owned(), guards);
     let long = per_time(&["long"], "*build_long*", 1) / 1e6;
     report.line(
