@@ -318,6 +318,42 @@ fn a_million_equal_exits_are_one_and_take_no_time() {
 }
 
 #[test]
+fn exits_are_as_long_as_one_likes() {
+    // Short ones are written when they are declared; what is told of these fits 16 bits.
+    for blocks in [127, 128, 400] {
+        for options in [Options::new(), Options::new().annotate(false)] {
+            let mut builder = TraceBuilder::with_options(options);
+            let out = builder
+                .linkable_exit_with(|code| {
+                    (0..blocks).try_for_each(|_| code.push(Block))?;
+                    code.push(Leave { id: 7 })
+                })
+                .unwrap();
+            builder.push(Guard { out }).unwrap();
+            builder.push(Return).unwrap();
+            let trace = builder.finish().unwrap();
+            // A NOP in front, and one behind each block.
+            assert_eq!(trace.cold_len(), (1 + blocks * 513 + 2) * 4);
+            assert_eq!(trace.exit_offset(out), Some(trace.hot_len() as u32));
+            let linked = trace.link(ADDRESS).unwrap();
+            assert_eq!(linked.statistics().nops, (3 + blocks) * 4);
+            let words = linked.bytes()[trace.hot_len()..].chunks_exact(4);
+            for (number, word) in words.enumerate() {
+                let word = u32::from_le_bytes(word.try_into().unwrap());
+                let expected = match number {
+                    0 => 0xd503_201f,                            // nop
+                    it if it == 1 + blocks * 513 => 0xd280_00e0, // movz x0, #7
+                    it if it == 2 + blocks * 513 => 0xd61f_0380, // br x28
+                    it if it % 513 == 0 => 0xd503_201f,          // the block's slot
+                    _ => 0x9100_0442,                            // add x2, x2, #1
+                };
+                assert_eq!(word, expected, "{blocks} blocks, word {number}");
+            }
+        }
+    }
+}
+
+#[test]
 fn failing_to_finish_again_and_again_costs_what_finishing_costs() {
     let number = many(20_000);
     in_time(|| {
