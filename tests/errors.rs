@@ -968,6 +968,45 @@ fn a_micro_op_that_the_macro_has_not_written_is_refused_by_a_builder_that_knows_
     }
 }
 
+/// As `Forged`, of a type that has room for no operands at all.
+struct Bare(usize);
+
+impl MicroOp for Bare {
+    type Operands = [u64; 0];
+
+    fn set(&self) -> &'static MicroOpSet {
+        Add { n: 0 }.set()
+    }
+
+    fn index(&self) -> usize {
+        self.0
+    }
+
+    fn operands(&self) -> [u64; 0] {
+        []
+    }
+}
+
+#[test]
+fn an_exit_refuses_a_micro_op_with_too_few_operands_whether_it_knows_it_or_not() {
+    let add = Add { n: 1 };
+    for annotate in [false, true] {
+        let options = opstitch::Options::new().annotate(annotate);
+        let mut builder = TraceBuilder::with_options(options);
+        for _ in 0..100 {
+            let out = builder.exit_with(|code| {
+                assert!(code.push(Bare(add.index())).is_err());
+                code.push(Op::from(add))?;
+                assert!(code.push(Bare(add.index())).is_err());
+                code.push(Op::from(Return))
+            });
+            builder.push(Guard { out: out.unwrap() }).unwrap();
+        }
+        builder.push(Return).unwrap();
+        assert_eq!(builder.finish().unwrap().cold_len(), 3 * 4);
+    }
+}
+
 /// A micro-op that cannot be dropped in peace.
 struct Fragile(Op);
 

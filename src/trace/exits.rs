@@ -146,6 +146,11 @@ impl<'b> ExitCode<'b> {
         let Some(code) = room.and_then(<[u32]>::first_chunk_mut) else {
             return false;
         };
+        // Only somebody's own implementation of `MicroOp` has too few.
+        let count = usize::from(row.operands);
+        let Some(kept) = values.get(..count) else {
+            return false;
+        };
         // One that refers to nothing has its operands arranged as they are declared.
         if row.refers.notes() > 0 || !row.write(values, code) {
             return false;
@@ -157,9 +162,8 @@ impl<'b> ExitCode<'b> {
         };
         // All that there can be: to copy as many as there are takes a call.
         builder.values.extend_from_slice(values);
-        let count = usize::from(row.operands);
         builder.values.move_to(pushed.values as usize + count);
-        let hash = hash(self.hash, pushed, values.get(..count).unwrap_or(&[]));
+        let hash = hash(self.hash, pushed, kept);
         let len = row.step.words() - row.step.slots();
         let last = Last {
             set,

@@ -170,6 +170,8 @@ impl TraceBuilder {
         index: usize,
         values: &mut [u64],
     ) -> Result<(), Error> {
+        // As many as there can be, not as this one has.
+        let most = values.len();
         let (op, values) = resolve(set, index, values).ok_or_else(unknown)?;
         self.push_by_tables(op, values)?;
         if !self.rows.has_made(set, index)
@@ -183,7 +185,7 @@ impl TraceBuilder {
         if self.options.annotate {
             let ops = ahead.div_ceil(WORDS_OF_OP);
             self.records.reserve(ops);
-            self.values.reserve(ops * self.rows.most_operands());
+            self.values.reserve(ops * most);
         }
         self.queue.reserve(1);
         Ok(())
