@@ -19,16 +19,8 @@ pub fn guards(count: usize, random: &mut fastrand::Rng) -> Vec<Step> {
         .collect();
     let steps = std::iter::repeat_with(|| {
         let (kind, shape) = kinds[random.usize(..kinds.len())];
-        let mut values = [0; 3];
-        for (value, &most) in values.iter_mut().zip(shape.values) {
-            *value = random.u32(0..=most);
-        }
-        // Of the exits and labels that are known there is one: its own.
-        Step {
-            kind,
-            target: 0,
-            values,
-        }
+        // Of the exits that are known there is one: its own.
+        Step::new(kind, shape, 0, random)
     });
     steps.take(count).collect()
 }
@@ -76,12 +68,8 @@ impl Stitched {
             self.handles.exits.push(out);
             self.ops.push(Typical::op(step, &self.handles));
         }
-        let end = Step {
-            kind: Typical::RETURN,
-            target: 0,
-            values: [0; 3],
-        };
-        self.ops.push(Typical::op(&end, &self.handles));
+        let last = Step::last::<Typical>();
+        self.ops.push(Typical::op(&last, &self.handles));
     }
 
     /// Builds the trace, from the first guard to its bytes. Measured.

@@ -1,6 +1,6 @@
 //! Which micro-ops a trace consists of.
 
-use crate::mix::{Mix, Target};
+use crate::mix::{Mix, Shape, Target};
 
 /// How many different call targets there are, exits and labels.
 pub const TARGETS_OF_A_KIND: usize = 10;
@@ -18,6 +18,30 @@ pub struct Step {
     pub target: u8,
     /// Its numbers and registers, in order.
     pub values: [u32; 3],
+}
+
+impl Step {
+    /// One of this kind and shape, its values at random.
+    pub fn new(kind: u8, shape: &Shape, target: u8, random: &mut fastrand::Rng) -> Step {
+        let mut values = [0; 3];
+        for (value, &most) in values.iter_mut().zip(shape.values) {
+            *value = random.u32(0..=most);
+        }
+        Step {
+            kind,
+            target,
+            values,
+        }
+    }
+
+    /// The one that ends a trace.
+    pub fn last<M: Mix>() -> Step {
+        Step {
+            kind: M::RETURN,
+            target: 0,
+            values: [0; 3],
+        }
+    }
 }
 
 /// In what order a script's micro-ops come.
@@ -84,21 +108,9 @@ impl Script {
                 Some(Target::Exit) if near && (len - at) * M::MOST_WORDS >= REACH => continue,
                 _ => random.usize(..TARGETS_OF_A_KIND),
             };
-            let mut values = [0; 3];
-            for (value, &most) in values.iter_mut().zip(shape.values) {
-                *value = random.u32(0..=most);
-            }
-            steps.push(Step {
-                kind,
-                target: target as u8,
-                values,
-            });
+            steps.push(Step::new(kind, shape, target as u8, random));
         }
-        steps.push(Step {
-            kind: M::RETURN,
-            target: 0,
-            values: [0; 3],
-        });
+        steps.push(Step::last::<M>());
         Script { steps, labels }
     }
 

@@ -166,6 +166,11 @@ pub(crate) fn implementations(
     if block.ops.is_empty() {
         return TokenStream::new();
     }
+    // Where there is code for each micro-op nothing asks.
+    let arranged = (!is_known).then(|| quote! {
+        #[inline(always)]
+        fn arranged(&self) -> [::core::primitive::u64; #most] { match self { #arranged_values } }
+    });
     quote! {
         const _: () = {
             // Names that no micro-op and no enum has: both are in scope here.
@@ -191,8 +196,7 @@ pub(crate) fn implementations(
                 fn index(&self) -> ::core::primitive::usize { match self { #indices } }
                 #[inline(always)]
                 fn operands(&self) -> [::core::primitive::u64; #most] { match self { #values } }
-                #[inline(always)]
-                fn arranged(&self) -> [::core::primitive::u64; #most] { match self { #arranged_values } }
+                #arranged
                 #[inline]
                 fn visit<__V: __opstitch::Visitor>(&self, __visitor: __V) -> __V::Output { match self { #visits } }
             }

@@ -29,8 +29,8 @@
 //! 2. No word is in the literals twice, a far target's address and an equal constant included. Words that
 //!    may change are the exception: a retargetable target's and a changeable literal's are their own.
 //! 3. All that can fail is found by the plan, before the first byte is written.
-//! 4. The code of a trace but its calls and pool loads is final, and their displacements are replaced whatever they are: so
-//!    a trace can be linked where it is, and then again, anywhere.
+//! 4. The code of a trace but its calls and pool loads is final, and their displacements are replaced whatever they are,
+//!    unless it is known that the calls' are right: so a trace can be linked where it is, and then again, anywhere.
 //! 5. `finish` has left room for a trampoline for every target, so every load reaches the pool wherever
 //!    the trace is linked to.
 

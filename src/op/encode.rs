@@ -65,6 +65,23 @@ impl Op {
         found.next().is_none().then_some(index)
     }
 
+    /// Puts operands that are in the order in which they are declared as [`MicroOp::arranged`](super::MicroOp::arranged) says.
+    pub(crate) fn arrange(self, values: &mut [u64]) {
+        if let Some(behind @ [_, ..]) = self.destination().and_then(|it| values.get_mut(it..)) {
+            behind.rotate_left(1);
+        }
+    }
+
+    /// The contrary.
+    pub(crate) fn put_in_order(self, values: &mut [u64]) {
+        if let Some([first, others @ ..]) = self.destination().and_then(|it| values.get_mut(it..)) {
+            // A rotation by one, of few.
+            others
+                .iter_mut()
+                .for_each(|value| std::mem::swap(first, value));
+        }
+    }
+
     /// Refuses values that the builder that made the `handles` cannot take. Masks and floating-point numbers
     /// are looked at when they are [encoded](Op::encode).
     pub(crate) fn check(self, values: &[u64], handles: &Handles) -> Result<(), Error> {

@@ -50,11 +50,8 @@ pub trait MicroOp {
     #[doc(hidden)]
     fn arranged(&self) -> Self::Operands {
         let mut values = self.operands();
-        let op = encode::Op::new(self.set(), self.index());
-        if let Some(values) = op.and_then(|op| values.as_mut().get_mut(op.destination()?..))
-            && !values.is_empty()
-        {
-            values.rotate_left(1);
+        if let Some(op) = encode::Op::new(self.set(), self.index()) {
+            op.arrange(values.as_mut());
         }
         values
     }

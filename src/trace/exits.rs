@@ -208,12 +208,9 @@ impl<'b> ExitCode<'b> {
             return false;
         };
         let at = self.next();
-        self.builder.exit_words.reserve(1 + words.len());
-        let room = self.builder.exit_words.items_mut().get_mut(at..);
-        let Some(code) = room.and_then(|room| room.get_mut(..words.len())) else {
+        let Some(code) = self.copy(words, at) else {
             return false;
         };
-        code.copy_from_slice(words);
         for hole in holes {
             let (word, value) = (usize::from(hole.word), usize::from(hole.operand));
             if let (Some(word), Some(&value)) = (code.get_mut(word), values.get(value)) {
@@ -300,11 +297,9 @@ impl<'b> ExitCode<'b> {
         let at = self.next();
         if self.is_ready {
             let pieces = Part::Hot.of(op);
-            let words = &mut self.builder.exit_words;
-            words.reserve(1 + pieces.words.len());
-            let code = &mut words.items_mut()[at..][..pieces.words.len()];
-            code.copy_from_slice(pieces.words);
-            op.patch(pieces.holes, values, code);
+            if let Some(code) = self.copy(pieces.words, at) {
+                op.patch(pieces.holes, values, code);
+            }
             self.append(at, pieces.words.len());
         }
         at
@@ -319,6 +314,16 @@ impl<'b> ExitCode<'b> {
     #[inline(always)]
     fn is_behind_slot(&self) -> bool {
         self.builder.slot != 0 && self.last.is_some_and(|last| last.goes_on)
+    }
+
+    /// Writes words to where the [next](ExitCode::next) micro-op comes.
+    #[inline(always)]
+    fn copy(&mut self, words: &[u32], at: usize) -> Option<&mut [u32]> {
+        let ready = &mut self.builder.exit_words;
+        ready.reserve(1 + words.len());
+        let code = ready.items_mut().get_mut(at..)?.get_mut(..words.len())?;
+        code.copy_from_slice(words);
+        Some(code)
     }
 
     /// Appends a micro-op's words, which are written already, with the slot in front of them.
@@ -409,6 +414,8 @@ impl<'b> ExitCode<'b> {
         {
             let nops = self.nops;
             state.form = ExitForm::Ready(ReadyWords { start, len, nops });
+        } else {
+            builder.exit_words.truncate(start.words);
         }
         builder.put_exit(self.exit, state);
         Ok(())

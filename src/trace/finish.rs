@@ -70,8 +70,8 @@ impl TraceBuilder {
     }
 
     /// Lets `link` have the code of a finished trace, as many words of it as are asked for: behind those that there are come
-    /// whatever they were before. Meanwhile the trace has none. Afterwards all of its calls lead to trampolines of its own, or
-    /// they do not.
+    /// whatever they were before. Meanwhile the trace has none. `all_far` says whether all of its calls lead to trampolines of
+    /// its own afterwards.
     #[cfg(target_endian = "little")]
     pub(crate) fn link_code(
         &mut self,

@@ -23,6 +23,45 @@ struct Slot {
     number: u32,
 }
 
+/// The words' first places, where nearly all of them are.
+struct First<'i> {
+    slots: &'i mut [Slot],
+    keys: &'i mut Vec<u64>,
+    seed: u64,
+    mask: usize,
+    /// How many words there is room for, in both.
+    most: usize,
+}
+
+impl First<'_> {
+    #[inline(always)]
+    fn of(interner: &mut Interner) -> First<'_> {
+        let (slots, keys) = (&mut interner.slots[..], &mut interner.keys);
+        First {
+            seed: interner.seed,
+            mask: slots.len().wrapping_sub(1),
+            most: keys.capacity().min(slots.len() / 4),
+            slots,
+            keys,
+        }
+    }
+
+    /// The number of `key`, new or not, if it is in its first place, or that is free and there is room.
+    #[inline(always)]
+    fn number(&mut self, key: u64) -> Option<u32> {
+        match self.slots.get_mut(hash(key, self.seed) & self.mask) {
+            Some(slot) if slot.number != 0 && slot.key == key => Some(slot.number - 1),
+            Some(slot) if slot.number == 0 && self.keys.len() < self.most => {
+                self.keys.push(key);
+                let number = self.keys.len() as u32;
+                *slot = Slot { key, number };
+                Some(number - 1)
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Interner {
     pub(crate) fn new(seed: u64) -> Interner {
         Interner {
@@ -58,18 +97,9 @@ impl Interner {
     /// The number of `key`, new or not.
     #[inline]
     pub(crate) fn intern(&mut self, key: u64) -> u32 {
-        // Nearly always it is in the first place, or that is free.
-        let mask = self.slots.len().wrapping_sub(1);
-        let most = self.keys.capacity().min(self.slots.len() / 4);
-        match self.slots.get_mut(hash(key, self.seed) & mask) {
-            Some(slot) if slot.number != 0 && slot.key == key => slot.number - 1,
-            Some(slot) if slot.number == 0 && self.keys.len() < most => {
-                self.keys.push(key);
-                let number = self.keys.len() as u32;
-                *slot = Slot { key, number };
-                number - 1
-            }
-            _ => self.search(key),
+        match First::of(self).number(key) {
+            Some(known) => known,
+            None => self.search(key),
         }
     }
 
@@ -85,22 +115,13 @@ impl Interner {
         let mut items = items.iter_mut();
         loop {
             // Up to the first that is not in its first place, or for which there may be no room.
-            let (slots, keys, seed) = (&mut self.slots[..], &mut self.keys, self.seed);
-            let mask = slots.len().wrapping_sub(1);
-            let most = keys.capacity().min(slots.len() / 4);
+            let mut first = First::of(self);
             let other = items.find_map(|item| {
                 let key = key(item);
-                let known = match slots.get_mut(hash(key, seed) & mask) {
-                    Some(slot) if slot.number != 0 && slot.key == key => slot.number,
-                    Some(slot) if slot.number == 0 && keys.len() < most => {
-                        keys.push(key);
-                        let number = keys.len() as u32;
-                        *slot = Slot { key, number };
-                        number
-                    }
-                    _ => return Some((item, key)),
+                let Some(known) = first.number(key) else {
+                    return Some((item, key));
                 };
-                number(item, known - 1);
+                number(item, known);
                 None
             });
             let Some((item, key)) = other else {

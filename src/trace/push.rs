@@ -618,12 +618,8 @@ fn arranged<M: MicroOp>(op: &M) -> M::Operands {
 
 /// Puts operands that come [arranged](MicroOp::arranged) in the order in which they are declared.
 fn put_in_order(set: &'static MicroOpSet, index: usize, values: &mut [u64]) {
-    let destination = Op::new(set, index).and_then(Op::destination);
-    if let Some([first, others @ ..]) = destination.and_then(|it| values.get_mut(it..)) {
-        // A rotation by one, of few.
-        others
-            .iter_mut()
-            .for_each(|value| std::mem::swap(first, value));
+    if let Some(op) = Op::new(set, index) {
+        op.put_in_order(values);
     }
 }
 

@@ -15,7 +15,8 @@
 //!
 //! Its end is where the quick ways end, or where there may be no more room for [notes](super::notes): a note comes with so
 //! many [words](super::row::Rows::words_of_note) at the least. So the look whether there is room in the code, which safe
-//! Rust takes anyway, is the look for all of them.
+//! Rust takes anyway, is the look for all of them. Where micro-ops are annotated it also ends where there is no more room for
+//! that: for each is looked.
 //!
 //! Nothing in it waits for long, so what counts is how many instructions there are. What a row says is in fields of their own:
 //! a load more each, and nothing to take apart.
@@ -170,7 +171,8 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
         std::ptr::eq(set, self.set) && self.most_operands <= size_of::<V>() / size_of::<u64>()
     }
 
-    /// Pushes a micro-op that can be taken, with its operands [arranged](MicroOp::arranged). If something stands in the way, nothing has changed.
+    /// Pushes a micro-op that can be taken, with its operands [arranged](MicroOp::arranged). If something stands in the way,
+    /// nothing has changed.
     #[inline(always)]
     pub(super) fn step<V: AsMut<[u64]>>(&mut self, index: usize, values: &mut V) -> bool {
         let at = self.at() as usize;

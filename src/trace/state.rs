@@ -213,7 +213,7 @@ impl Places {
     }
 }
 
-/// A branch or a call whose displacement is not written yet, and is zero in its word, in 12 bytes. Those of one
+/// A branch whose displacement is not written yet, and is zero in its word, or a call, in 12 bytes. Those of one
 /// displacement field are kept together, and so are the calls.
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(C, packed(4))]
@@ -252,7 +252,7 @@ impl From<Field> for NoteKind {
 
 impl Note {
     /// `to` is the operand, counted like a handle: one of the trace, to whose place the branch leads, or the target of a
-    /// call, whose displacement is written when the trace is linked.
+    /// call, whose displacement depends on where the trace is linked to.
     #[inline(always)]
     pub(crate) fn new(at: u32, to: u64) -> Note {
         Note { to, at }
