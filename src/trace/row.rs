@@ -25,43 +25,39 @@ const DEPOSITS: usize = 8;
 /// The operands that a row has room for.
 pub(super) const OPERANDS: usize = 4;
 
-/// Bits of the first operand, and where they go: `word ^= (value * by) & mask`.
+/// Bits of the first operand, and where they go: `word ^= (value * by) & mask`, with a mask for each of the first words, so
+/// that a few vector instructions do it for all.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub(super) struct Bits {
+    masks: [u32; HALF],
     by: u32,
-    mask: u32,
-    word: u8,
 }
 
 impl Bits {
     /// None: what leaves every word as it is.
     const NONE: Bits = Bits {
+        masks: [0; HALF],
         by: 0,
-        mask: 0,
-        word: 0,
     };
 
-    /// Bits of a hole of the first operand, if they are in its lower half, are not moved down, and in the first words.
-    fn new(hole: &Hole) -> Option<Bits> {
+    /// Takes the bits of a hole of the first operand, if they are in its lower half, are moved up as far as those that there
+    /// are, and are in the first words.
+    fn take(&mut self, hole: &Hole) -> Option<()> {
         let mask = u32::MAX.checked_shr(32 - u32::from(hole.width))? << hole.target;
-        let by = hole.target.checked_sub(hole.source)?;
-        let fits = usize::from(hole.word) < HALF && hole.source + hole.width <= 32;
-        let bits = Bits {
-            by: 1 << by,
-            mask,
-            word: hole.word as u8,
-        };
-        (fits && hole.operand == 0 && hole.map == Map::IDENTITY).then_some(bits)
+        let by = 1 << hole.target.checked_sub(hole.source)?;
+        let plain = hole.operand == 0 && hole.map == Map::IDENTITY;
+        let fits = plain && hole.source + hole.width <= 32 && (self.by == 0 || self.by == by);
+        *self.masks.get_mut(usize::from(hole.word)).filter(|_| fits)? |= mask;
+        self.by = by;
+        Some(())
     }
 
+    /// What a value changes in each of the first words.
     #[inline(always)]
-    pub(super) fn word(self) -> usize {
-        usize::from(self.word) % HALF
-    }
-
-    #[inline(always)]
-    pub(super) fn of(self, value: u64) -> u32 {
-        (value as u32).wrapping_mul(self.by) & self.mask
+    pub(super) fn of(&self, value: u64) -> [u32; HALF] {
+        let moved = (value as u32).wrapping_mul(self.by);
+        self.masks.map(|mask| moved & mask)
     }
 }
 
@@ -280,23 +276,23 @@ impl Refers {
 pub(super) struct Row {
     /// The micro-op's words, and the NOP that may become its slot: the first of them.
     pub(super) words: [u32; HALF],
+    /// The holes, if they are all of the first operand, moved as far, and in the first of the words.
+    pub(super) bits: Bits,
+    /// Its number in its set.
+    pub(super) index: u16,
+    pub(super) goes_on: bool,
+    /// A bit for each operand that is a general-purpose register.
+    pub(super) registers: u8,
     /// What it adds to a run's sums: its words with those of its slot, the latter, and itself.
     pub(super) step: Sums,
     /// What it refers to is named by a handle if these are ones.
     pub(super) handles: u64,
     pub(super) quick: Quick,
-    /// The only hole, if it is of the first operand, and in the first of the words.
-    pub(super) hole: Bits,
-    /// Its number in its set.
-    pub(super) index: u16,
-    pub(super) goes_on: bool,
     pub(super) extra: Extra,
     /// What the micro-op refers to, if it does.
     pub(super) refers: Refers,
     /// The range of the first operand. Handles are not looked at here.
     pub(super) range: Range,
-    /// A bit for each operand that is a general-purpose register.
-    pub(super) registers: u8,
     /// How many operands it has.
     pub(super) operands: u8,
     /// The other words.
@@ -307,7 +303,7 @@ pub(super) struct Row {
     pub(super) more_ranges: [Range; OPERANDS - 1],
 }
 
-const _: () = assert!(size_of::<Row>() == 320);
+const _: () = assert!(size_of::<Row>() == 384);
 
 impl Row {
     /// A row that is not to be used.
@@ -316,7 +312,7 @@ impl Row {
         step: Sums::new(0, 0, 0),
         handles: 0,
         quick: Quick::NONE,
-        hole: Bits::NONE,
+        bits: Bits::NONE,
         index: 0,
         goes_on: false,
         extra: Extra::UNUSABLE,
@@ -406,12 +402,10 @@ impl Row {
 
     /// Unfolds the holes.
     fn take_holes(&mut self, set: &MicroOpSet, holes: &[Hole]) -> Option<()> {
-        if let [only] = holes
-            && let Some(bits) = Bits::new(only)
-        {
-            self.hole = bits;
-        } else {
-            self.extra.set(Extra::HOLES, !holes.is_empty());
+        let mut bits = Bits::NONE;
+        match holes.iter().all(|hole| bits.take(hole).is_some()) {
+            true => self.bits = bits,
+            false => self.extra.insert(Extra::HOLES),
         }
         let mut count = 0;
         for hole in holes {

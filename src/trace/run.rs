@@ -188,9 +188,6 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
         let Some(code) = room.and_then(<[u32]>::first_chunk_mut) else {
             return false;
         };
-        if let Some(words) = code.first_chunk_mut() {
-            *words = row.words;
-        }
         match values.first() {
             Some(&value) if row.quick.has(value) => row.fill(value, code),
             _ => {
@@ -339,21 +336,18 @@ impl<const MANY: bool> Drop for Run<'_, MANY> {
 }
 
 impl Row {
-    /// Puts the value of the first operand into its hole.
+    /// Writes the first words, with the value of the first operand.
     #[inline(always)]
     pub(super) fn fill(&self, value: u64, code: &mut [u32; WORDS]) {
-        // Written as a whole, not changed: what was just written as a part of more is read only when it has reached
-        // the cache, if it lies in two lines of it.
-        let word = self.hole.word();
-        code[word] = self.words[word] ^ self.hole.of(value);
+        let bits = self.bits.of(value);
+        for ((code, word), bits) in code.iter_mut().zip(self.words).zip(bits) {
+            *code = word ^ bits;
+        }
     }
 
     /// Writes a micro-op that refers to nothing. Returns whether the row can be used for these values.
     #[inline(always)]
     pub(super) fn write(&self, values: &[u64], code: &mut [u32; WORDS]) -> bool {
-        if let Some(words) = code.first_chunk_mut() {
-            *words = self.words;
-        }
         match values.first() {
             Some(&value) if self.quick.has(value) => {
                 self.fill(value, code);
@@ -369,6 +363,9 @@ impl Row {
         let tests = tests || !self.extra.contains(Extra::TESTS);
         if !tests || self.extra.contains(Extra::UNUSABLE) || !self.fits(values) {
             return false;
+        }
+        if let Some(words) = code.first_chunk_mut() {
+            *words = self.words;
         }
         if self.extra.contains(Extra::LONG)
             && let Some(words) = code.last_chunk_mut()
