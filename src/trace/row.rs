@@ -48,7 +48,8 @@ impl Bits {
         let by = 1 << hole.target.checked_sub(hole.source)?;
         let plain = hole.operand == 0 && hole.map == Map::IDENTITY;
         let fits = plain && hole.source + hole.width <= 32 && (self.by == 0 || self.by == by);
-        *self.masks.get_mut(usize::from(hole.word)).filter(|_| fits)? |= mask;
+        let word = self.masks.get_mut(usize::from(hole.word));
+        *word.filter(|_| fits)? |= mask;
         self.by = by;
         Some(())
     }
