@@ -168,6 +168,7 @@ pub(crate) fn implementations(
     }
     // Where there is code for each micro-op nothing asks.
     let arranged = (!is_known).then(|| quote! {
+        const FROM_ZERO: ::core::primitive::bool = __opstitch::MicroOpSet::is_from_zero(&#data);
         #[inline(always)]
         fn arranged(&self) -> [::core::primitive::u64; #most] { match self { #arranged_values } }
     });

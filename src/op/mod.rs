@@ -36,6 +36,10 @@ pub trait MicroOp {
     #[doc(hidden)]
     const COUNT: usize = 0;
 
+    /// Whether the ranges of all operands that the type's micro-ops have are known to begin at zero.
+    #[doc(hidden)]
+    const FROM_ZERO: bool = false;
+
     /// The set the micro-op belongs to.
     fn set(&self) -> &'static MicroOpSet;
 
@@ -80,6 +84,7 @@ impl<M: MicroOp> MicroOp for &M {
     const DATA: MicroOpSet = M::DATA;
     const IS_KNOWN: bool = M::IS_KNOWN;
     const COUNT: usize = M::COUNT;
+    const FROM_ZERO: bool = M::FROM_ZERO;
 
     #[inline]
     fn set(&self) -> &'static MicroOpSet {

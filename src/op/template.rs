@@ -278,6 +278,19 @@ impl MicroOpSet {
         operands.get(..usize::from(template.operand_count))
     }
 
+    /// Whether the ranges of all operands begin at zero.
+    #[doc(hidden)]
+    pub const fn is_from_zero(&self) -> bool {
+        let mut ranges = self.ranges;
+        while let [range, rest @ ..] = ranges {
+            if range.min != 0 {
+                return false;
+            }
+            ranges = rest;
+        }
+        true
+    }
+
     pub(crate) fn name_at(&self, start: u16, len: u8) -> &'static str {
         let start = usize::from(start);
         self.names

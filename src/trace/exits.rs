@@ -152,7 +152,7 @@ impl<'b> ExitCode<'b> {
             return false;
         };
         // One that refers to nothing has its operands arranged as they are declared.
-        if row.refers.notes() > 0 || !row.write(values, code) {
+        if row.refers.is_there || !row.write(values, code) {
             return false;
         }
         let pushed = Pushed {

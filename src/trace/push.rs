@@ -318,7 +318,7 @@ impl TraceBuilder {
             return false;
         };
         let start = run.at();
-        let pushed = run.step(index, values);
+        let pushed = run.step(index, values, false);
         drop(run);
         if pushed && self.options.annotate {
             let values = values.as_mut();

@@ -8,7 +8,6 @@ use std::ops::AddAssign;
 
 use super::state::NoteKind;
 use crate::asm::NOP;
-use crate::asm::branch::Field;
 use crate::op::encode::Op;
 use crate::op::operand::OperandKind;
 use crate::op::template::{Goal, Hole, Map, MicroOpSet, NO_CLOSING, Reference};
@@ -141,8 +140,8 @@ bitflags::bitflags! {
         const MANY_HOLES = 1 << 3;
         /// There are registers among its operands, or others than the first that have a range.
         const OPERANDS = 1 << 4;
-        /// It branches by `tbz` or `tbnz`.
-        const TESTS = 1 << 5;
+        /// It branches by `tbz`, `tbnz` or `b`, whose notes are not among those that are counted in a run.
+        const SELDOM = 1 << 5;
         /// It is not to be used: the micro-op has none.
         const UNUSABLE = 1 << 6;
         /// It has not been made.
@@ -188,9 +187,12 @@ impl Quick {
         }
     }
 
+    /// Whether a value is among them. `from_zero` says that the lowest is zero, if it is known.
     #[inline(always)]
-    pub(super) fn has(&self, value: u64) -> bool {
-        value.wrapping_sub(self.min) < self.count
+    pub(super) fn has(&self, value: u64, from_zero: bool) -> bool {
+        debug_assert!(!from_zero || self.min == 0);
+        let min = if from_zero { 0 } else { self.min };
+        value.wrapping_sub(min) < self.count
     }
 }
 
@@ -231,40 +233,22 @@ impl AddAssign for Sums {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refers {
     at: u8,
-    kind: NoteKind,
-    is_there: bool,
+    pub(super) kind: NoteKind,
+    pub(super) is_there: bool,
 }
 
 impl Refers {
-    pub(super) const NOTHING: Refers = Refers {
+    /// Nothing: its note is written, as a call's is, and not counted.
+    const NOTHING: Refers = Refers {
         at: 0,
-        kind: NoteKind::Imm26,
+        kind: NoteKind::Call,
         is_there: false,
     };
-
-    const fn new(at: u8, kind: NoteKind) -> Refers {
-        Refers {
-            at,
-            kind,
-            is_there: true,
-        }
-    }
 
     /// The instruction, in words from the micro-op's first.
     #[inline(always)]
     pub(super) fn at(self) -> u32 {
         self.at.into()
-    }
-
-    #[inline(always)]
-    pub(super) fn kind(self) -> usize {
-        self.kind as usize
-    }
-
-    /// How many notes it takes: one, or none.
-    #[inline(always)]
-    pub(super) fn notes(self) -> usize {
-        self.is_there.into()
     }
 }
 
@@ -289,6 +273,10 @@ pub(super) struct Row {
     /// What it refers to is named by a handle if these are ones.
     pub(super) handles: u64,
     pub(super) quick: Quick,
+    /// How many notes it takes of the kinds that most are of, one or none: of branches whose displacement has 19 bits, and of
+    /// calls.
+    pub(super) branches: usize,
+    pub(super) calls: usize,
     pub(super) extra: Extra,
     /// What the micro-op refers to, if it does.
     pub(super) refers: Refers,
@@ -313,6 +301,8 @@ impl Row {
         step: Sums::new(0, 0, 0),
         handles: 0,
         quick: Quick::NONE,
+        branches: 0,
+        calls: 0,
         bits: Bits::NONE,
         index: 0,
         goes_on: false,
@@ -449,10 +439,16 @@ impl Row {
             }
             _ => return None,
         };
-        let at = u8::try_from(reference.word).ok()?;
-        self.refers = Refers::new(at, kind);
-        let tests = self.handles != 0 && reference.field == Field::Imm14;
-        self.extra.set(Extra::TESTS, tests);
+        self.refers = Refers {
+            at: u8::try_from(reference.word).ok()?,
+            kind,
+            is_there: true,
+        };
+        match kind {
+            NoteKind::Imm19 => self.branches = 1,
+            NoteKind::Call => self.calls = 1,
+            _ => self.extra.insert(Extra::SELDOM),
+        }
         Some(())
     }
 }
@@ -566,7 +562,7 @@ impl Rows {
         if row.extra.contains(Extra::UNMADE) {
             *row = Row::new(op, slot).unwrap_or(Row::NONE);
             *most_operands = (*most_operands).max(op.operand_count());
-            if row.refers.notes() > 0 {
+            if row.refers.is_there {
                 *words_of_note = (*words_of_note).min(row.step.words() as usize);
             }
         }

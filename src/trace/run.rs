@@ -11,7 +11,8 @@
 //! bits, a note that the cursor does not pass. One branch looks at the first value, and whether there is anything
 //! [more](Row::do_all) to do: second holes, registers, many words. All others lead to what seldom happens, and are not
 //! taken. And all that is known to the builder is asked for when the run begins, and told when it ends: in between there
-//! are [sums](Sums), which one addition moves on, the code, and the notes.
+//! are [sums](Sums), which one addition moves on, the code, and the notes. Where the next note of a kind comes is counted in
+//! registers for the two kinds that most are of: through memory, each would wait for the one before it.
 //!
 //! Its end is where the quick ways end, or where there may be no more room for [notes](super::notes): a note comes with so
 //! many [words](super::row::Rows::words_of_note) at the least. So the look whether there is room in the code, which safe
@@ -30,7 +31,7 @@
 //!    time only takes one of the places that there are to spare before the quick ways' end must be found anew.
 
 use super::TraceBuilder;
-use super::row::{Extra, OPERANDS, Refers, Row, Sums, WORDS, halves};
+use super::row::{Extra, OPERANDS, Row, Sums, WORDS, halves};
 use super::state::{
     ColdItem, Note, NoteKind, Open, Place, Places, Pushed, Record, UNMADE, UNPLACED, UNWANTED,
 };
@@ -58,7 +59,10 @@ pub(super) struct Run<'b, const MANY: bool> {
     /// Up to the quick ways' end.
     code: &'b mut [u32],
     notes: &'b mut [Note],
-    /// Where the next note of each kind comes, and where their regions are.
+    /// Where the next note of a branch whose displacement has 19 bits comes, and of a call.
+    branches: usize,
+    calls: usize,
+    /// Where the next note of each other kind comes, or of each where there is but one micro-op, and where the regions are.
     cursors: &'b mut [usize; NoteKind::COUNT],
     regions: &'b [usize; NoteKind::COUNT + 1],
 
@@ -127,6 +131,8 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
             tests: tests != 0,
             code: &mut code[..end],
             notes,
+            branches: cursors[NoteKind::Imm19 as usize],
+            calls: cursors[NoteKind::Call as usize],
             cursors,
             regions,
             // Where the way is blocked that is behind every end.
@@ -172,9 +178,14 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
     }
 
     /// Pushes a micro-op that can be taken, with its operands [arranged](MicroOp::arranged). If something stands in the way,
-    /// nothing has changed.
+    /// nothing has changed. `from_zero` says that no operand's range begins elsewhere, if the compiler knows.
     #[inline(always)]
-    pub(super) fn step<V: AsMut<[u64]>>(&mut self, index: usize, values: &mut V) -> bool {
+    pub(super) fn step<V: AsMut<[u64]>>(
+        &mut self,
+        index: usize,
+        values: &mut V,
+        from_zero: bool,
+    ) -> bool {
         let at = self.at() as usize;
         let values = &*values.as_mut();
         // The compiler knows that they are an array, unless it is as above.
@@ -189,19 +200,29 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
             return false;
         };
         match values.first() {
-            Some(&value) if row.quick.has(value) => row.fill(value, code),
+            Some(&value) if row.quick.has(value, from_zero) => row.fill(value, code),
             _ => {
                 cold();
                 if !row.do_all(self.tests, values, code) {
                     return false;
                 }
                 // Those that take long seldom do: it is foreseen.
-                if row.refers == Refers::NOTHING {
+                if !row.refers.is_there {
                     self.pass(row);
                     return true;
                 }
+                if row.extra.contains(Extra::SELDOM) {
+                    return self.lead::<true>(row, values);
+                }
             }
         }
+        self.lead::<false>(row, values)
+    }
+
+    /// Notes that the micro-op leads to where its last value says, if it does, and passes it. `SELDOM` says that its note is of a
+    /// kind that few are of.
+    #[inline(always)]
+    fn lead<const SELDOM: bool>(&mut self, row: &'b Row, values: &[u64]) -> bool {
         if let Some(&value) = values.last() {
             // Of a call the first place there is, which is no exit.
             let to = value.wrapping_sub(self.first_handle);
@@ -212,14 +233,14 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
             if offset >= UNWANTED {
                 cold();
                 let exit = Place::from_number(number);
-                if offset == UNMADE || !self.can_want() || !self.note(row, to) {
+                if offset == UNMADE || !self.can_want() || !self.note::<SELDOM>(row, to) {
                     return false;
                 }
                 self.want(exit);
                 self.pass(row);
                 return true;
             }
-            if !self.note(row, to) {
+            if !self.note::<SELDOM>(row, to) {
                 return false;
             }
         }
@@ -229,10 +250,15 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
 
     /// Notes what the micro-op refers to, if there is room, and it does.
     #[inline(always)]
-    fn note(&mut self, row: &Row, to: u64) -> bool {
+    fn note<const SELDOM: bool>(&mut self, row: &Row, to: u64) -> bool {
         let at = self.at() + row.refers.at();
-        let kind = row.refers.kind();
-        let cursor = self.cursors[kind];
+        let kind = row.refers.kind as usize;
+        let in_memory = SELDOM || !MANY;
+        let cursor = match (in_memory, row.handles) {
+            (true, _) => self.cursors[kind],
+            (_, 0) => self.calls,
+            _ => self.branches,
+        };
         // For many it is in the end of their code.
         let is_full = !MANY && cursor >= self.regions[kind + 1];
         debug_assert!(is_full || cursor < self.regions[kind + 1]);
@@ -240,8 +266,9 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
             return false;
         };
         *note = Note::new(at, to);
-        // Not read anew: the compiler does not know that the note lies elsewhere.
-        self.cursors[kind] = cursor + row.refers.notes();
+        if in_memory {
+            self.cursors[kind] = cursor + usize::from(row.refers.is_there);
+        }
         true
     }
 
@@ -300,6 +327,8 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
     #[inline(always)]
     fn pass(&mut self, row: &'b Row) {
         self.sums += row.step;
+        self.branches += row.branches;
+        self.calls += row.calls;
         self.last = row;
     }
 }
@@ -319,6 +348,10 @@ impl<const MANY: bool> Drop for Run<'_, MANY> {
         let row = self.last;
         let slot = row.step.slots();
         *self.end.cursor = (self.at() - slot) as usize;
+        if MANY {
+            self.cursors[NoteKind::Imm19 as usize] = self.branches;
+            self.cursors[NoteKind::Call as usize] = self.calls;
+        }
         *self.end.nops += self.sums.slots() - slot;
         *self.end.op_count += self.sums.micro_ops();
         *self.end.open = match row.goes_on {
@@ -349,7 +382,7 @@ impl Row {
     #[inline(always)]
     pub(super) fn write(&self, values: &[u64], code: &mut [u32; WORDS]) -> bool {
         match values.first() {
-            Some(&value) if self.quick.has(value) => {
+            Some(&value) if self.quick.has(value, false) => {
                 self.fill(value, code);
                 true
             }
@@ -360,7 +393,7 @@ impl Row {
     /// Does what every row takes and all the rest. Returns whether the row can be used for these values.
     #[inline(always)]
     fn do_all(&self, tests: bool, values: &[u64], code: &mut [u32; WORDS]) -> bool {
-        let tests = tests || !self.extra.contains(Extra::TESTS);
+        let tests = tests || self.refers.kind != NoteKind::Imm14;
         if !tests || self.extra.contains(Extra::UNUSABLE) || !self.fits(values) {
             return false;
         }
@@ -421,7 +454,7 @@ impl TraceBuilder {
             }
             let index = op.index();
             let annotated = !ANNOTATED || run.annotate(index, &mut op.operands());
-            if !(annotated && run.step(index, &mut op.arranged())) {
+            if !(annotated && run.step(index, &mut op.arranged(), M::FROM_ZERO)) {
                 return Some(op);
             }
             if ANNOTATED {
