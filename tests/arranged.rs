@@ -135,3 +135,69 @@ fn micro_ops_are_the_same_however_they_are_pushed() {
         }
     }
 }
+
+opstitch::uops! {
+    /// Some of whose ranges begin below zero.
+    pub(crate) enum Around;
+
+    op Load(at: i9) { ; ldur x2, [x3, at] }
+    op Store(at: i9) { ; stur x2, [x3, at] }
+    op Plus(a: u12) { ; add x0, x0, a }
+    op Back { ; ret }
+}
+
+opstitch::uops! {
+    /// All of whose ranges begin at zero.
+    pub(crate) enum Above;
+
+    op Get(slot: u12) { ; ldr x2, [x3, slot * 8] }
+    op Put(slot: u12) { ; str x2, [x3, slot * 8] }
+    op Half(value: u16) { ; movz x0, value }
+    op Done { ; ret }
+}
+
+/// Pushes a micro-op twice, the second time by its row: at once, and as [`Alike`] and the struct that it is made of one by one.
+fn pushes<M: MicroOp + Copy + Into<E>, E: MicroOp + Copy>(op: M, usual: M) {
+    let error = |push: &dyn Fn(&mut TraceBuilder) -> Result<(), opstitch::Error>| {
+        let mut builder = TraceBuilder::new();
+        builder.push_all([usual.into(), usual.into()]).unwrap();
+        let pushed = push(&mut builder);
+        assert_eq!(builder.len(), if pushed.is_ok() { 3 } else { 2 });
+        pushed.map_err(|error| error.to_string())
+    };
+    let expected = error(&|builder| builder.push(op));
+    assert_eq!(expected, error(&|builder| builder.push_all([op.into()])));
+    assert_eq!(expected, error(&|builder| builder.push(op.into())));
+    let alike = |builder: &mut TraceBuilder| builder.push_all([Alike(op.into())]);
+    assert_eq!(expected, error(&alike));
+}
+
+#[test]
+fn what_is_out_of_range_is_refused_however_it_is_pushed() {
+    const { assert!(!Around::IS_KNOWN && !Around::FROM_ZERO) };
+    const { assert!(!Above::IS_KNOWN && Above::FROM_ZERO) };
+    for at in [
+        i64::MIN,
+        -4096,
+        -257,
+        -256,
+        -1,
+        0,
+        255,
+        256,
+        511,
+        512,
+        i64::MAX,
+    ] {
+        pushes::<_, Around>(Load { at }, Load { at: 0 });
+        pushes::<_, Around>(Store { at }, Store { at: 0 });
+    }
+    for a in [0, 4095, 4096, 1 << 32, 1 << 63, u64::MAX] {
+        pushes::<_, Around>(Plus { a }, Plus { a: 0 });
+        pushes::<_, Above>(Get { slot: a }, Get { slot: 0 });
+        pushes::<_, Above>(Put { slot: a }, Put { slot: 0 });
+    }
+    for value in [0, 65_535, 65_536, u64::MAX] {
+        pushes::<_, Above>(Half { value }, Half { value: 0 });
+    }
+}
