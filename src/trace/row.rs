@@ -229,6 +229,35 @@ impl AddAssign for Sums {
     }
 }
 
+/// Notes of the two kinds that most are of: branches whose displacement has 19 bits, and calls. 32 bits each, so that one
+/// addition counts both.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counts(u64);
+
+impl Counts {
+    pub(super) const fn new(branches: u32, calls: u32) -> Counts {
+        Counts(branches as u64 | (calls as u64) << 32)
+    }
+
+    #[inline(always)]
+    pub(super) fn branches(self) -> usize {
+        self.0 as u32 as usize
+    }
+
+    #[inline(always)]
+    pub(super) fn calls(self) -> usize {
+        (self.0 >> 32) as usize
+    }
+}
+
+impl AddAssign for Counts {
+    #[inline(always)]
+    fn add_assign(&mut self, more: Counts) {
+        // A trace has fewer words than 2^26, and no more notes.
+        self.0 = self.0.wrapping_add(more.0);
+    }
+}
+
 /// A reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refers {
@@ -273,10 +302,8 @@ pub(super) struct Row {
     /// What it refers to is named by a handle if these are ones.
     pub(super) handles: u64,
     pub(super) quick: Quick,
-    /// How many notes it takes of the kinds that most are of, one or none: of branches whose displacement has 19 bits, and of
-    /// calls.
-    pub(super) branches: usize,
-    pub(super) calls: usize,
+    /// The notes that it takes of the kinds that are counted: one, or none.
+    pub(super) notes: Counts,
     pub(super) extra: Extra,
     /// What the micro-op refers to, if it does.
     pub(super) refers: Refers,
@@ -301,8 +328,7 @@ impl Row {
         step: Sums::new(0, 0, 0),
         handles: 0,
         quick: Quick::NONE,
-        branches: 0,
-        calls: 0,
+        notes: Counts::new(0, 0),
         bits: Bits::NONE,
         index: 0,
         goes_on: false,
@@ -445,8 +471,8 @@ impl Row {
             is_there: true,
         };
         match kind {
-            NoteKind::Imm19 => self.branches = 1,
-            NoteKind::Call => self.calls = 1,
+            NoteKind::Imm19 => self.notes = Counts::new(1, 0),
+            NoteKind::Call => self.notes = Counts::new(0, 1),
             _ => self.extra.insert(Extra::SELDOM),
         }
         Some(())

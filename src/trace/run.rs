@@ -31,7 +31,7 @@
 //!    time only takes one of the places that there are to spare before the quick ways' end must be found anew.
 
 use super::TraceBuilder;
-use super::row::{Extra, OPERANDS, Row, Sums, WORDS, halves};
+use super::row::{Counts, Extra, OPERANDS, Row, Sums, WORDS, halves};
 use super::state::{
     ColdItem, Note, NoteKind, Open, Place, Places, Pushed, Record, UNMADE, UNPLACED, UNWANTED,
 };
@@ -59,9 +59,8 @@ pub(super) struct Run<'b, const MANY: bool> {
     /// Up to the quick ways' end.
     code: &'b mut [u32],
     notes: &'b mut [Note],
-    /// Where the next note of a branch whose displacement has 19 bits comes, and of a call.
-    branches: usize,
-    calls: usize,
+    /// Where the next note of each kind comes that is counted here.
+    counts: Counts,
     /// Where the next note of each other kind comes, or of each where there is but one micro-op, and where the regions are.
     cursors: &'b mut [usize; NoteKind::COUNT],
     regions: &'b [usize; NoteKind::COUNT + 1],
@@ -131,8 +130,10 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
             tests: tests != 0,
             code: &mut code[..end],
             notes,
-            branches: cursors[NoteKind::Imm19 as usize],
-            calls: cursors[NoteKind::Call as usize],
+            counts: Counts::new(
+                cursors[NoteKind::Imm19 as usize] as u32,
+                cursors[NoteKind::Call as usize] as u32,
+            ),
             cursors,
             regions,
             // Where the way is blocked that is behind every end.
@@ -256,8 +257,8 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
         let in_memory = SELDOM || !MANY;
         let cursor = match (in_memory, row.handles) {
             (true, _) => self.cursors[kind],
-            (_, 0) => self.calls,
-            _ => self.branches,
+            (_, 0) => self.counts.calls(),
+            _ => self.counts.branches(),
         };
         // For many it is in the end of their code.
         let is_full = !MANY && cursor >= self.regions[kind + 1];
@@ -327,8 +328,7 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
     #[inline(always)]
     fn pass(&mut self, row: &'b Row) {
         self.sums += row.step;
-        self.branches += row.branches;
-        self.calls += row.calls;
+        self.counts += row.notes;
         self.last = row;
     }
 }
@@ -349,8 +349,8 @@ impl<const MANY: bool> Drop for Run<'_, MANY> {
         let slot = row.step.slots();
         *self.end.cursor = (self.at() - slot) as usize;
         if MANY {
-            self.cursors[NoteKind::Imm19 as usize] = self.branches;
-            self.cursors[NoteKind::Call as usize] = self.calls;
+            self.cursors[NoteKind::Imm19 as usize] = self.counts.branches();
+            self.cursors[NoteKind::Call as usize] = self.counts.calls();
         }
         *self.end.nops += self.sums.slots() - slot;
         *self.end.op_count += self.sums.micro_ops();
