@@ -374,7 +374,7 @@ impl TraceBuilder {
         self.push_any(&op)
     }
 
-    /// Appends micro-ops, all at once: the same as pushing them one by one. It takes about two thirds of the time where they
+    /// Appends micro-ops, all at once: the same as pushing them one by one. It takes about half the time where they
     /// are of an enum most of whose micro-ops are alike: as many operands, registers in the same places, no literals, masks
     /// or floats, no cold part. Others lead to different code each, and take as long.
     ///
