@@ -25,6 +25,7 @@ opstitch::uops! {
     op Out(a: u12, b: u16, out: exit) { ; movz x1, b ; b.hs =>out ; add x0, x0, a }
     op Before(function: call, a: u12, b: u16) { ; add x0, x0, a ; movz x1, b ; bl =>function }
     op Between(a: u12, function: call, b: u16) { ; bl =>function ; add x0, x0, a ; movz x1, b }
+    op Away(a: u12, out: exit, b: u16) { ; movz x1, b ; add x0, x0, a ; b =>out }
     op Zero { ; nop }
     op Leave(id: u16, a: u12, b: u12) { ; movz x0, id ; add x0, x0, a ; sub x0, x0, b ; ret }
 }
@@ -56,6 +57,7 @@ fn ops(to: Label, out: Exit, function: Target) -> Vec<Op> {
             Out { a, b, out }.into(),
             Before { function, a, b }.into(),
             Between { a, function, b }.into(),
+            Away { a, out, b }.into(),
             Zero.into(),
         ]);
     }
@@ -89,7 +91,7 @@ fn where_it_leads_comes_last_if_there_is_one_such_operand() {
         let arranged = match op {
             Op::First(_) | Op::Signed(_) | Op::Before(_) => [y, z, x],
             Op::Register(_) | Op::Only(_) | Op::Pair(_) => [y, z, x],
-            Op::Middle(_) | Op::Near(_) | Op::Between(_) => [x, z, y],
+            Op::Middle(_) | Op::Near(_) | Op::Between(_) | Op::Away(_) => [x, z, y],
             _ => operands,
         };
         assert_eq!(op.arranged(), arranged, "{op}");
@@ -116,6 +118,7 @@ fn micro_ops_are_the_same_however_they_are_pushed() {
                 Op::Out(op) => builder.push(op),
                 Op::Before(op) => builder.push(op),
                 Op::Between(op) => builder.push(op),
+                Op::Away(op) => builder.push(op),
                 Op::Zero(op) => builder.push(op),
                 Op::Leave(op) => builder.push(op),
             }
