@@ -159,7 +159,7 @@ opstitch::uops! {
     op Done { ; ret }
 }
 
-/// Pushes a micro-op twice, the second time by its row: at once, and as [`Alike`] and the struct that it is made of one by one.
+/// Pushes a micro-op in every way, behind two usual ones, so that its row has been made. What is said of it must be the same.
 fn pushes<M: MicroOp + Copy + Into<E>, E: MicroOp + Copy>(op: M, usual: M) {
     let error = |push: &dyn Fn(&mut TraceBuilder) -> Result<(), opstitch::Error>| {
         let mut builder = TraceBuilder::new();

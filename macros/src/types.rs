@@ -166,8 +166,8 @@ pub(crate) fn implementations(
     if block.ops.is_empty() {
         return TokenStream::new();
     }
-    // Where there is code for each micro-op nothing asks.
-    let arranged = (!is_known).then(|| quote! {
+    // What pushing by rows asks for: where there is code for each micro-op, nothing does.
+    let for_rows = (!is_known).then(|| quote! {
         const FROM_ZERO: ::core::primitive::bool = __opstitch::MicroOpSet::is_from_zero(&#data);
         #[inline(always)]
         fn arranged(&self) -> [::core::primitive::u64; #most] { match self { #arranged_values } }
@@ -197,7 +197,7 @@ pub(crate) fn implementations(
                 fn index(&self) -> ::core::primitive::usize { match self { #indices } }
                 #[inline(always)]
                 fn operands(&self) -> [::core::primitive::u64; #most] { match self { #values } }
-                #arranged
+                #for_rows
                 #[inline]
                 fn visit<__V: __opstitch::Visitor>(&self, __visitor: __V) -> __V::Output { match self { #visits } }
             }
