@@ -872,6 +872,89 @@ fn a_retargetable_target_has_a_trampoline_and_a_word_of_its_own_however_near() {
 }
 
 #[test]
+fn islands_have_trampolines_where_a_trace_is_longer_than_half_of_what_conditional_branches_reach() {
+    let far = Target::new(ADDRESS + (1 << 40)).unwrap();
+    // An island comes 64 bytes behind the branch, which is behind `before` instructions.
+    let build = |before: u64, conditional: u32| {
+        let reach = Reach::default().test(64).unwrap();
+        let mut builder = with_reach(reach.conditional(conditional));
+        let end = builder.label();
+        builder.push(Call { function: far }).unwrap();
+        (0..before).for_each(|_| builder.push(Add { n: 1 }).unwrap());
+        builder.push(Test { to: end }).unwrap();
+        (0..20).for_each(|n| builder.push(Add { n }).unwrap());
+        builder.bind(end).unwrap();
+        builder.push(Return).unwrap();
+        let s = linked(&mut builder).statistics();
+        assert!(s.islands > 0);
+        s.trampolines == 0
+    };
+    for conditional in [1024, 4096, 16384] {
+        let half = u64::from(conditional / 4 / 2);
+        for (before, there) in [
+            (0, false),
+            (half - 20, false),
+            (half, true),
+            (2 * half, true),
+        ] {
+            assert_eq!(build(before, conditional), there, "{before}, {conditional}");
+        }
+    }
+    // 512 KiB, unless told otherwise.
+    let full = 1 << 20;
+    assert!(!build((1 << 17) - 20, full) && build(1 << 17, full));
+}
+
+#[test]
+fn trampolines_in_an_island_leave_room_for_the_next_one() {
+    // More targets than an island takes, and branches that wait for the next one: with less and less reach.
+    for test in [1 << 15, 4096, 1024, 512, 256] {
+        let reach = Reach::default().test(test).unwrap();
+        let mut builder = with_reach(reach.conditional(256));
+        let (end, far) = (builder.label(), ADDRESS + (1 << 40));
+        for number in 0..300 {
+            let function = Target::new(far + number * 8).unwrap();
+            builder.push(Call { function }).unwrap();
+        }
+        let branches = test / 4 + 300;
+        for _ in 0..branches {
+            builder.push(Test { to: end }).unwrap();
+        }
+        builder.bind(end).unwrap();
+        builder.push(Return).unwrap();
+        let linked = linked(&mut builder);
+        let (words, s) = (words(&linked), linked.statistics());
+        let in_islands = 300 - s.trampolines / 8;
+        let room = test as usize / 16;
+        assert!(
+            ((room / 3).min(256)..=room.min(256)).contains(&in_islands),
+            "{test}: {in_islands}"
+        );
+        let of_a_test = words
+            .iter()
+            .enumerate()
+            .filter(|(_, word)| **word >> 24 == 0x36);
+        let tests: Vec<_> = of_a_test.map(|(at, _)| at).collect();
+        assert_eq!(tests.len(), branches as usize);
+        for at in tests {
+            assert_eq!(words[follow(&words, at)], RET, "{test}: {at}");
+        }
+        for number in 0..300 {
+            let at = place(&words, 1 + number) as usize;
+            assert_eq!(
+                (words[at] & 0xff00_001f, words[at + 1]),
+                (0x5800_0010, 0xd61f_0200)
+            );
+            let word = place(&words, at) as usize;
+            assert_eq!(
+                u64::from(words[word]) | u64::from(words[word + 1]) << 32,
+                far + number as u64 * 8
+            );
+        }
+    }
+}
+
+#[test]
 fn a_trampoline_shares_its_word_with_an_equal_constant_but_not_with_a_changeable_one() {
     let far = ADDRESS + (1 << 40) + 0x1234;
     let function = Target::new(far).unwrap();

@@ -9,7 +9,7 @@ mod slow;
 
 use std::time::{Duration, Instant};
 
-use opstitch::{Error, Exit, FallThrough, Options, Statistics, Target, TraceBuilder};
+use opstitch::{Error, Exit, FallThrough, Options, Part, Statistics, Target, TraceBuilder};
 
 use slow::is_slow;
 
@@ -22,6 +22,7 @@ opstitch::uops! {
     op Jump(to: label) { ; b =>to }
     op Guard(out: exit) { ; cbnz x1, =>out }
     op Call(function: call) { ; bl =>function }
+    op TailCall(function: call) { ; b =>function }
     op Load(value: literal) { ; ldr x9, =>value }
 }
 
@@ -179,40 +180,88 @@ fn calls_of_more_targets_than_a_trampolines_load_reaches_over_are_an_error() {
     }
 }
 
-/// Whether calls are led to their trampolines while a trace is finished or when it is linked is a question of its length.
+/// Where the trampolines of calls are, and when the calls are led there, is a question of a trace's length, and of whether it
+/// has islands.
 #[test]
 fn calls_lead_to_their_trampolines_however_long_the_trace_is() {
+    // The longest has a million instructions.
+    for blocks in [1, 200, 255, 256, 2048] {
+        check_calls(blocks, false);
+    }
+    // The first island comes after 512 blocks.
+    for blocks in [500, 520, 2048] {
+        check_calls(blocks, true);
+    }
+}
+
+/// Builds a trace of calls and blocks, and links it to where its targets are far, near, and far again. Something in front of
+/// each block needs an island after 1 MiB if `guarded`.
+fn check_calls(blocks: u64, guarded: bool) {
     let near = ADDRESS + (64 << 20);
     let far = ADDRESS + (1 << 40);
-    // The longest has a million instructions.
-    for blocks in [1u64, 200, 255, 256, 2048] {
-        let mut builder = elide();
-        for number in 0..blocks {
-            let function = Target::new(near + number % 7 * 8).unwrap();
-            builder.push(Call { function }).unwrap();
-            builder.push(Block).unwrap();
+    // The last quarter has targets of its own.
+    let target = |number: u64| near + (number % 7 + number / (blocks * 3 / 4 + 1) * 7) * 8;
+    let mut builder = elide();
+    let cold = near + 1024;
+    let function = Target::new(cold).unwrap();
+    let out = builder.exit([TailCall { function }]).unwrap();
+    for number in 0..blocks {
+        let function = Target::new(target(number)).unwrap();
+        builder.push(Call { function }).unwrap();
+        if guarded {
+            builder.push(Guard { out }).unwrap();
         }
-        builder.push(Return).unwrap();
-        let end = builder.finish().unwrap().hot_len();
-        for address in [far, ADDRESS, far] {
-            let linked = builder.finish().unwrap().link(address).unwrap();
-            let placed = builder.finish_at(address).unwrap();
-            assert!(placed.bytes() == linked.bytes(), "{blocks} blocks");
-            for number in 0..blocks {
-                // Behind the entry's NOP.
-                let at = 4 + number as usize * 513 * 4;
-                let word = linked.bytes()[at..at + 4].try_into().unwrap();
-                let bl = u32::from_le_bytes(word);
-                assert_eq!(bl >> 26, 0b10_0101);
-                let words = (bl << 6) as i32 >> 6;
-                let to = address + at as u64;
-                let to = to.wrapping_add_signed(i64::from(words) * 4);
-                let target = match address == far {
-                    true => far + end as u64 + number % 7 * 8,
-                    false => near + number % 7 * 8,
-                };
-                assert_eq!(to, target, "{blocks} blocks, call {number}");
+        builder.push(Block).unwrap();
+    }
+    builder.push(Return).unwrap();
+    let islands = guarded && blocks > 512;
+    for address in [far, ADDRESS, far] {
+        let linked = builder.finish().unwrap().link(address).unwrap();
+        let placed = builder.finish_at(address).unwrap();
+        let bytes = linked.bytes();
+        assert!(placed.bytes() == bytes, "{blocks} blocks, {guarded}");
+        assert_eq!(linked.statistics().islands > 0, islands, "{blocks} blocks");
+        let word = |at: i64| {
+            let at = at as usize;
+            u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
+        };
+        let (mut seen, mut in_islands) = (0, 0);
+        let hot = linked.range(Part::Hot).end;
+        let code = linked.range(Part::Cold).end;
+        for at in (0..i64::from(code)).step_by(4) {
+            let b_or_bl = word(at);
+            let distance = i64::from((b_or_bl << 6) as i32 >> 6) * 4;
+            let mut to = address.wrapping_add_signed(at + distance);
+            let expected = match b_or_bl >> 26 {
+                0b10_0101 => target(seen),
+                // Of the exit. Others, of islands, stay in the hot section.
+                0b00_0101 if at >= i64::from(hot) => cold,
+                _ => continue,
+            };
+            seen += u64::from(expected != cold);
+            if address == far {
+                let trampoline = at + distance;
+                let (load, jump) = (word(trampoline), word(trampoline + 4));
+                assert_eq!(load & 0xff00_001f, 0x5800_0010, "{blocks} blocks, {at:#x}");
+                assert_eq!(jump, 0xd61f_0200);
+                let literal = trampoline + i64::from((load << 8) as i32 >> 13) * 4;
+                to = u64::from(word(literal)) | u64::from(word(literal + 4)) << 32;
+                in_islands += u64::from(trampoline < i64::from(code));
             }
+            assert_eq!(to, expected, "{blocks} blocks, call at {at:#x}");
+        }
+        assert_eq!(seen, blocks);
+        assert_eq!(in_islands > 500, islands && address == far, "{in_islands}");
+        // Those in front of the islands, those behind, and the exit's.
+        let far_calls = if address == far {
+            blocks + u64::from(guarded)
+        } else {
+            0
+        };
+        assert_eq!(linked.statistics().far_calls as u64, far_calls);
+        if address == far {
+            let distinct = blocks.min(7) + if blocks > 7 { 7 } else { 0 } + u64::from(guarded);
+            assert_eq!(linked.far_targets().len() as u64, distinct);
         }
     }
 }

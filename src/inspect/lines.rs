@@ -5,7 +5,7 @@ use std::fmt;
 use super::disassemble;
 use super::places::{Block, Name, Places};
 use super::targets::retargetable;
-use crate::asm::{NOP, UDF, branch};
+use crate::asm::{NOP, TRAMPOLINE, UDF, branch};
 use crate::link::Part;
 use crate::op::operand::{Handle, OperandKind, Target};
 use crate::op::template::Goal;
@@ -214,13 +214,19 @@ impl Writer<'_, '_> {
         let bytes = (end - start) as usize * 4;
         self.lines.push(Line::Island { bytes });
         for at in start..literals {
-            match self.places.word(at) {
-                Some(UDF) => self.padding(at),
-                _ if at == start && self.places.leads_to(at) == Some(end) => {
-                    self.instruction(at, None, Some("around the island"));
+            let role = match (self.places.word(at), self.trampoline_at(at)) {
+                (Some(UDF), _) => {
+                    self.padding(at);
+                    continue;
                 }
-                _ => self.instruction(at, None, Some("veneer")),
-            }
+                (_, Some((first, name))) if at == first => format!("trampoline to {name}"),
+                (_, Some(_)) => "trampoline".to_owned(),
+                _ if at == start && self.places.leads_to(at) == Some(end) => {
+                    "around the island".to_owned()
+                }
+                _ => "veneer".to_owned(),
+            };
+            self.instruction(at, None, Some(&role));
         }
         (literals..end).step_by(2).for_each(|at| self.word(at));
     }
@@ -230,15 +236,20 @@ impl Writer<'_, '_> {
             return;
         };
         let mut at = start;
-        for &target in self.places.trace.far_targets() {
-            let name = self.places.function(target);
-            let name = format!("{name}{}", retargetable(target));
+        while let Some((_, name)) = self.trampoline_at(at) {
             self.lines.push(Line::Trampoline(name));
             self.instruction(at, None, None);
             self.instruction(at + 1, None, None);
-            at += 2;
+            at += TRAMPOLINE;
         }
         (at..end).for_each(|at| self.padding(at));
+    }
+
+    /// The trampoline that the word at `at` belongs to: where it starts, and the name of its target.
+    fn trampoline_at(&self, at: u32) -> Option<(u32, String)> {
+        let (first, target) = self.places.trace.map().trampoline_at(at)?;
+        let name = self.places.function(target);
+        Some((first, format!("{name}{}", retargetable(target))))
     }
 
     fn literals(&mut self) {

@@ -103,8 +103,8 @@ impl<'t> Places<'t> {
             mutables,
             links,
         };
-        let loads = (code..).step_by(2).zip(trace.far_targets());
-        let words = loads.filter_map(|(at, &target)| {
+        let trampolines = trace.map().trampolines().iter();
+        let words = trampolines.filter_map(|&(at, target)| {
             let word = Field::Imm19.displacement(places.word(at)?) + i64::from(at);
             Some((u32::try_from(word).ok()?, target))
         });

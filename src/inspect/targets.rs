@@ -69,7 +69,11 @@ impl Places<'_> {
     pub(super) fn target(&self, at: u32, word: u32, block: Option<&Block>) -> Option<Named> {
         if let Some(field) = branch::branch_field(word) {
             let to = i64::from(at) + field.displacement(word);
-            return match u32::try_from(to).ok().filter(|to| self.code().contains(to)) {
+            let inside = u32::try_from(to).ok();
+            if let Some(trampoline) = inside.and_then(|to| self.trampoline(to)) {
+                return Some(trampoline);
+            }
+            return match inside.filter(|to| self.code().contains(to)) {
                 Some(to) => self.inside(at, to, block),
                 None => self.outside(to),
             };
@@ -139,18 +143,19 @@ impl Places<'_> {
         (to.wrapping_sub(block.start) < words).then(|| behind(name, to - block.start))
     }
 
-    /// What lies outside the code: a trampoline or something of the program's own.
+    /// The trampoline that starts at `to`.
+    fn trampoline(&self, to: u32) -> Option<Named> {
+        let (start, target) = self.trace.map().trampoline_at(to)?;
+        (start == to).then(|| Named {
+            target: self.address(to.into()),
+            name: self.function(target),
+            remark: Some("via trampoline".to_owned()),
+        })
+    }
+
+    /// What lies outside the code: something of the program's own.
     fn outside(&self, to: i64) -> Option<Named> {
         let target = self.address(to);
-        let word = to - i64::from(self.code().end);
-        let far = usize::try_from(word).ok().filter(|word| word % 2 == 0);
-        if let Some(&far) = far.and_then(|word| self.trace.far_targets().get(word / 2)) {
-            return Some(Named {
-                target,
-                name: self.function(far),
-                remark: Some("via trampoline".to_owned()),
-            });
-        }
         if let Some(name) = self.symbols.name(target) {
             return Some(Named {
                 target,

@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Plan, Statistics};
+#[cfg(feature = "inspect")]
+use crate::asm::TRAMPOLINE;
 use crate::op::operand::{MutLiteral, Target};
 use crate::op::template::MicroOpInfo;
 use crate::trace::Trace;
@@ -19,7 +21,7 @@ pub enum Part {
     Hot,
     /// Cold parts of micro-ops and exits, and islands between them.
     Cold,
-    /// Trampolines, and the padding behind them.
+    /// Trampolines, but for those in islands, and the padding behind them.
     Trampolines,
     /// The literal pool.
     Literals,
@@ -31,8 +33,11 @@ pub enum Part {
 pub(crate) struct Map {
     /// Where cold code, trampolines and literals start, and where these end.
     starts: [u32; 4],
-    /// The targets whose trampolines are among the bytes.
+    /// The targets that are called through trampolines among the bytes, in the order of these.
     far: Vec<Target>,
+    /// The trampolines in their order, in words: those behind the code, and all that islands have.
+    #[cfg(feature = "inspect")]
+    trampolines: Vec<(u32, Target)>,
     /// The changeable literals' words in the pool or in islands, by their numbers.
     mutables: Vec<Option<MutableWord>>,
     tag: u32,
@@ -54,10 +59,9 @@ impl Map {
                 plan.end * 4,
             ],
             statistics: plan.statistics(trace),
-            far: plan
-                .own_trampolines(trace)
-                .map(|(target, ..)| target)
-                .collect(),
+            far: plan.far_targets(trace).collect(),
+            #[cfg(feature = "inspect")]
+            trampolines: plan.trampolines(trace).collect(),
             mutables: trace.mutable_words(pool),
             tag: trace.tag(),
             link_sites: trace.link_sites().collect(),
@@ -88,6 +92,14 @@ impl Map {
         let before = islands.partition_point(|island| island.start <= word);
         let last = before.checked_sub(1).and_then(|last| islands.get(last));
         last.is_some_and(|island| word < island.end)
+    }
+
+    /// The trampoline that the word at `at` belongs to: where it starts, and its target.
+    #[cfg(feature = "inspect")]
+    pub(crate) fn trampoline_at(&self, at: u32) -> Option<(u32, Target)> {
+        let behind = self.trampolines.partition_point(|&(start, _)| start <= at);
+        let &(start, target) = self.trampolines.get(behind.checked_sub(1)?)?;
+        (at < start + TRAMPOLINE).then_some((start, target))
     }
 
     pub(crate) fn op_at(&self, offset: u32) -> Option<OpAt<'_>> {
@@ -125,10 +137,10 @@ impl Map {
         self.annotations.name.as_deref()
     }
 
-    /// The targets whose trampolines are among the bytes, in their order.
+    /// All trampolines in their order, where each starts, in words.
     #[cfg(feature = "inspect")]
-    pub(crate) fn far_targets(&self) -> &[Target] {
-        &self.far
+    pub(crate) fn trampolines(&self) -> &[(u32, Target)] {
+        &self.trampolines
     }
 }
 
@@ -218,7 +230,7 @@ impl LinkedTrace {
         word.map(|word| word.at)
     }
 
-    /// The targets that have a trampoline, in the order of the trampolines.
+    /// The targets that are called through a trampoline of the trace's own, in the order of the trampolines.
     pub fn far_targets(&self) -> &[Target] {
         &self.map.far
     }

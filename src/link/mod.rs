@@ -19,8 +19,8 @@
 //! and one pass each over the code, the calls and the pool's loads writes the bytes. No system call,
 //! no memory but the destination's: whoever has executable memory can link into it directly. Where the destination is the
 //! trace's own memory ([`finish_at`](crate::TraceBuilder::finish_at)) the code is there, and the rest is the same. Where all
-//! targets are far their trampolines come one behind the other, whatever the address: `finish` has led the calls of a short
-//! trace there already, and they are left as they are.
+//! targets are far it is known without the address where their trampolines are: in an island of a long trace, and others one
+//! behind the other. The builder has led most traces' calls there already (`trace/calls.rs`), and they are left as they are.
 //!
 //! # Invariants
 //!
@@ -33,6 +33,8 @@
 //!    unless it is known that the calls' are right: so a trace can be linked where it is, and then again, anywhere.
 //! 5. `finish` has left room for a trampoline for every target, so every load reaches the pool wherever
 //!    the trace is linked to.
+//! 6. A far target's calls lead to a shared trampoline if there is one, else to one in an island, else to one behind the code;
+//!    a retargetable target's never to an island's.
 
 mod linked;
 #[cfg(target_endian = "little")]
@@ -75,7 +77,7 @@ impl Way {
         !matches!(self.by, By::Itself)
     }
 
-    /// The word with the target's address, if it leads through one of the trace's own trampolines.
+    /// The word with the target's address, if it leads through a trampoline behind the code.
     fn own(&self) -> Option<Literal> {
         match self.by {
             By::Own(literal) => Some(literal),
@@ -91,7 +93,9 @@ enum By {
     Itself,
     /// One outside the trace.
     Shared,
-    /// One of the trace's own, which loads this word.
+    /// One in an island, which is written already.
+    Island,
+    /// One behind the code, which loads this word.
     Own(Literal),
 }
 
@@ -110,8 +114,10 @@ struct Plan {
     address: u64,
     /// For each distinct target.
     ways: Vec<Way>,
-    /// How many trampolines there are among the bytes, in the order of their targets.
+    /// How many trampolines come behind the code, in the order of their targets.
     own: u32,
+    /// How many targets are called through trampolines in islands.
+    in_islands: u32,
     /// How many literals their targets bring; the pool's own follow.
     added: u32,
     trampolines: u32,
@@ -128,12 +134,13 @@ impl Plan {
             address,
             ways: Vec::with_capacity(trace.targets().len()),
             own: 0,
+            in_islands: 0,
             added: 0,
             trampolines: code,
             literals: 0,
             end: 0,
         };
-        let near = trace.near(address);
+        let (near, in_islands) = (trace.near(address), trace.island_trampolines());
         // Whether every instruction of the trace reaches all that its calls may lead to.
         let mut all_near = true;
         for (number, target) in trace.targets().enumerate() {
@@ -143,7 +150,10 @@ impl Plan {
                     plan.way(trampoline, By::Shared)
                 }
                 None if is_direct(target, &near) => plan.way(target.address(), By::Itself),
-                None => plan.add_trampoline(trace, target),
+                None => match in_islands.get(number) {
+                    Some(&Some(at)) => plan.take_from_island(at),
+                    _ => plan.add_trampoline(trace, target),
+                },
             };
             plan.ways.push(way);
         }
@@ -168,7 +178,16 @@ impl Plan {
         Way { words, by }
     }
 
-    /// The way through one more trampoline of the trace's own.
+    /// The way through a trampoline that an island has.
+    fn take_from_island(&mut self, at: u32) -> Way {
+        self.in_islands += 1;
+        Way {
+            words: at.into(),
+            by: By::Island,
+        }
+    }
+
+    /// The way through one more trampoline behind the code.
     fn add_trampoline(&mut self, trace: &Trace<'_>, target: Target) -> Way {
         let words = self.trampolines + TRAMPOLINE * self.own;
         self.own += 1;
@@ -234,9 +253,9 @@ impl Plan {
         }
     }
 
-    /// Whether every target has a trampoline of the trace's own.
+    /// Whether every target is called through a trampoline among the bytes.
     fn is_all_far(&self) -> bool {
-        self.own as usize == self.ways.len()
+        (self.own + self.in_islands) as usize == self.ways.len()
     }
 
     /// The calls that do not lead where they are to yet.
@@ -327,7 +346,26 @@ impl Plan {
         }
     }
 
-    /// The trace's own trampolines: for which target, where, and the word that each loads.
+    /// The targets that are called through trampolines among the bytes, in the order of these.
+    fn far_targets(&self, trace: &Trace<'_>) -> impl Iterator<Item = Target> {
+        let ways = trace.targets().zip(&self.ways);
+        let in_islands = ways.filter(|(_, way)| matches!(way.by, By::Island));
+        let in_islands = in_islands.map(|(target, _)| target);
+        let own = self.own_trampolines(trace).map(|(target, ..)| target);
+        in_islands.take(self.in_islands as usize).chain(own)
+    }
+
+    /// The trampolines among the bytes: where each is, and for which target. Those in islands are there whether anything is
+    /// called through them or not.
+    #[cfg(feature = "inspect")]
+    fn trampolines(&self, trace: &Trace<'_>) -> impl Iterator<Item = (u32, Target)> {
+        let in_islands = trace.island_trampolines().iter().zip(trace.targets());
+        let in_islands = in_islands.filter_map(|(&at, target)| Some((at?, target)));
+        let own = self.own_trampolines(trace);
+        in_islands.chain(own.map(|(target, at, _)| (at, target)))
+    }
+
+    /// The trampolines behind the code: for which target, where, and the word that each loads.
     fn own_trampolines(&self, trace: &Trace<'_>) -> impl Iterator<Item = (Target, u32, Literal)> {
         let ways = trace.targets().zip(&self.ways);
         let own = ways.filter_map(|(target, way)| Some((target, way.words as u32, way.own()?)));

@@ -15,13 +15,13 @@ pub struct Statistics {
     pub hot: usize,
     /// Bytes of the cold section: cold parts and exits.
     pub cold: usize,
-    /// Bytes of the trampolines, and the padding behind them.
+    /// Bytes of the trampolines behind the code, and the padding behind them.
     pub trampolines: usize,
     /// Bytes of the literals at the end.
     pub literals: usize,
     /// Bytes of the NOPs: at the entry, at fall-throughs, of invalidation points and of exits that can be linked.
     pub nops: usize,
-    /// Bytes of the islands: jumps around them, veneers, padding and literals.
+    /// Bytes of the islands: jumps around them, veneers, trampolines, padding and literals.
     pub islands: usize,
     /// Calls by a `bl` or `b` to the target itself.
     pub direct_calls: usize,

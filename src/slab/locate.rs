@@ -6,6 +6,7 @@ use std::sync::TryLockError;
 use super::table::{Code, Piece};
 use super::trampolines::WORD_AT;
 use super::{Shared, Slab, State, TraceId};
+use crate::asm::WORD;
 use crate::link::{OpAt, Part};
 use crate::op::operand::Target;
 
@@ -188,16 +189,13 @@ impl fmt::Display for Located {
         if let Some(op) = map.op_at(self.offset) {
             return write!(f, ", {op}");
         }
+        if let Some((_, target)) = map.trampoline_at(self.offset / WORD) {
+            return write!(f, ", trampoline to {target}");
+        }
         match map.part_at(self.offset) {
             _ if map.is_in_island(self.offset) => f.write_str(", island"),
             Some(Part::Hot) if map.is_entry(self.offset) => f.write_str(", entry"),
-            Some(Part::Trampolines) => {
-                let number = (self.offset - map.range(Part::Trampolines).start) / 8;
-                match map.far_targets().get(number as usize) {
-                    Some(target) => write!(f, ", trampoline to {target}"),
-                    None => f.write_str(", padding"),
-                }
-            }
+            Some(Part::Trampolines) => f.write_str(", padding"),
             Some(Part::Literals) => f.write_str(", literals"),
             _ => write!(f, ", {:#x} bytes in", self.offset),
         }

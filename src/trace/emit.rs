@@ -304,7 +304,7 @@ impl TraceBuilder {
     }
 
     /// Refuses a changeable literal whose word is in an island too far back: one that is there, or
-    /// one that is about to come. At most `before` words come in front of the part.
+    /// one that is about to come. At most `before` words come in front of the part; returns how many more may come.
     pub(super) fn check_mutables(
         &self,
         op: Op,
@@ -312,7 +312,8 @@ impl TraceBuilder {
         values: &[u64],
         before: u32,
         island_comes: bool,
-    ) -> Result<(), Error> {
+    ) -> Result<u32, Error> {
+        let mut more = u32::MAX;
         let here = self.code.len() as u32;
         for reference in pieces.references {
             if reference.goal != Goal::MutLiteral {
@@ -327,16 +328,17 @@ impl TraceBuilder {
             };
             let reach = self.literal_reach;
             let at = here + before + u32::from(reference.word);
-            if at - island > reach {
+            let Some(left) = reach.checked_sub(at - island) else {
                 return Err(Error::LiteralOutOfReach {
                     op: op.name(),
                     operand: op.operand_name(argument),
                     distance: u64::from(at - island) * 4,
                     reach: reach * 4,
                 });
-            }
+            };
+            more = more.min(left);
         }
-        Ok(())
+        Ok(more)
     }
 
     /// Whether a load of this changeable literal waits for its word.

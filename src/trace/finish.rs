@@ -4,7 +4,7 @@ use super::emit::{Part, displacement};
 use super::island::BEFORE;
 use super::push::BLOCKED;
 use super::state::{
-    ColdItem, ExitForm, ExitState, HERE, Literal, Note, NoteKind, OFF_END, Open, Origin, Place,
+    ColdItem, ExitForm, ExitState, HERE, Literal, NoteKind, OFF_END, Open, Origin, Place,
     PlaceKind, PoolLoad, PoolWord, Pushed, Record, UNPLACED, UNWANTED, is_placed,
 };
 use super::tape::Tape;
@@ -30,9 +30,6 @@ struct Mark {
     nops: u32,
     next_point: Option<u32>,
 }
-
-/// The code of a trace with no more words than that is in a cache when the trace is finished.
-const SHORT: usize = 1 << 17;
 
 /// Words of an exit that are copied at once: most have no more, and copying a number that the compiler knows is quicker
 /// than copying as many as there are.
@@ -324,10 +321,8 @@ impl TraceBuilder {
             return;
         }
         self.sweep();
-        self.targets
-            .intern_all(self.notes.of_mut(NoteKind::Call), Note::target, |_, _| {});
+        let trampolines = self.count_targets();
         let waiting = (self.loads.len() - self.due.loads) as u32;
-        let trampolines = self.targets.keys().len() as u32;
         // Two kinds of padding, trampolines with their targets' words, and the loads' words.
         let end = self.code.len() as u32
             + 2
@@ -336,32 +331,8 @@ impl TraceBuilder {
             + self.pending();
         let first = self.loads[self.due.loads].at();
         if end >= first + self.literal_reach {
-            self.island(u32::MAX);
+            self.island(u32::MAX, 0);
         }
-    }
-
-    /// Numbers the calls' targets. And leads the calls to where their trampolines come if every target has one of the
-    /// trace's own, whatever it is linked to: while its code is in a cache that is nearly for nothing, and linking it then
-    /// leaves them as they are.
-    fn finish_calls(&mut self) {
-        let (calls, end) = (self.notes.of_mut(NoteKind::Call), self.code.len());
-        let most = end + TRAMPOLINE as usize * calls.len();
-        let reach = self.reach[Field::Imm26 as usize] as usize;
-        self.calls_lead = end <= SHORT && most < reach;
-        let code = match self.calls_lead {
-            true => &mut self.code[..],
-            false => &mut [],
-        };
-        let end = end as u32;
-        self.targets
-            .intern_all(calls, Note::target, move |call, number| {
-                let at = call.at;
-                *call = Note::new(at, number.into());
-                if let Some(word) = code.get_mut(at as usize) {
-                    let words = i64::from(end + TRAMPOLINE * number) - i64::from(at);
-                    Field::Imm26.displace(word, words);
-                }
-            });
     }
 
     /// Writes the displacements that are still open. Everything has its place by now; what is out of
@@ -371,7 +342,7 @@ impl TraceBuilder {
         let all = self.write_branches(Field::Imm19)?;
         if !(tests && all) {
             self.sweep();
-            self.island(u32::MAX);
+            self.island(u32::MAX, 0);
         }
         self.write_branches(Field::Imm26)?;
         // The jumps around islands: only where the options make `b` reach less than it does.
@@ -546,6 +517,7 @@ impl TraceBuilder {
         self.islands.truncate(mark.islands);
         self.veneers_of.clear();
         self.nops = mark.nops;
+        self.hot_len = 0;
         self.next_point = mark.next_point;
         let end = mark.code as u32;
         for mutable in &mut self.mutables {
@@ -554,7 +526,7 @@ impl TraceBuilder {
             }
         }
         self.cold_records.clear();
-        self.targets.clear();
+        self.forget_targets();
         self.constants.clear();
         self.pool.clear();
         self.pool_loads.clear();

@@ -89,6 +89,15 @@ impl Interner {
         self.keys.clear();
     }
 
+    /// Forgets the words from that number on.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        let kept = self.keys.get(..count).unwrap_or(&self.keys).to_vec();
+        self.clear();
+        for key in kept {
+            self.intern(key);
+        }
+    }
+
     /// The words in the order of their numbers.
     pub(crate) fn keys(&self) -> &[u64] {
         &self.keys

@@ -1,4 +1,4 @@
-//! Islands: veneers and literals at an op boundary, before a deadline runs out.
+//! Islands: veneers and literals at an op boundary, before a deadline runs out, and trampolines of [`calls`](super::calls).
 
 use std::ops::Range;
 
@@ -42,7 +42,9 @@ impl TraceBuilder {
         debug_assert!(!is_quick || self.has_room(start, words, references));
         if is_quick || self.has_room(start, words, references) {
             return match op.template.special {
-                true => self.check_mutables(op, pieces, values, BEFORE, false),
+                true => self
+                    .check_mutables(op, pieces, values, BEFORE, false)
+                    .map(drop),
                 false => Ok(()),
             };
         }
@@ -125,14 +127,16 @@ impl TraceBuilder {
         };
         // Asked once more, or what comes would depend on when the cursors have moved.
         if self.has_room(start, words, pieces.references) || fits(self) {
-            return self.check_mutables(op, pieces, values, BEFORE, false);
+            return self
+                .check_mutables(op, pieces, values, BEFORE, false)
+                .map(drop);
         }
-        self.check_mutables(op, pieces, values, before, true)?;
+        let more = self.check_mutables(op, pieces, values, before, true)?;
         // What remains after the island must fit beside the part's own.
         let horizon =
             self.code.len() as u32 + 1 + BEFORE + 2 * self.worst_island() + words + 1 + added;
         let crowded = words + 1 + added + self.worst_island() > own;
-        self.island(if crowded { u32::MAX } else { horizon });
+        self.island(if crowded { u32::MAX } else { horizon }, more);
         debug_assert!(fits(self), "an island has not made room");
         Ok(())
     }
@@ -151,8 +155,9 @@ impl TraceBuilder {
         }
     }
 
-    /// Emits an island for everything whose deadline comes before `horizon`, and a margin behind it.
-    pub(super) fn island(&mut self, horizon: u32) {
+    /// Emits an island for everything whose deadline comes before `horizon`, and a margin behind it. It may be longer than
+    /// what is pending takes by `more` words.
+    pub(super) fn island(&mut self, horizon: u32, more: u32) {
         let jump = match self.open {
             Open::Closed => false,
             // The slot of the last micro-op is the jump around the island.
@@ -175,6 +180,7 @@ impl TraceBuilder {
         self.serve_branches(Field::Imm14, first, horizon);
         self.serve_branches(Field::Imm19, first, horizon);
         self.collect_loads(horizon);
+        self.lead_calls(horizon, more);
         let literals = self.emit_literals();
         let empty = self.code.len() == around + usize::from(jump);
         if !empty {

@@ -21,7 +21,7 @@
 //! ```
 //!
 //! and linking (see [`crate::link`]) needs nothing but the calls and the loads from the pool at the
-//! end.
+//! end; and of calls only those that do not lead to trampolines yet (see [`calls`]).
 //!
 //! **The continuation slot is written late.** When a micro-op is pushed, the slot of the one *before*
 //! it is settled: a NOP (or nothing) if the new one is where it goes on to, `b` otherwise. A label
@@ -31,7 +31,8 @@
 //! **Islands are forced by deadlines.** A noted branch or load has a deadline: the last word it
 //! reaches. Before each micro-op the builder makes sure that one more boundary fits before the nearest
 //! one, with an island of everything pending; if not, an island comes first. It holds a `b` for every place
-//! that a due branch leads to and a word for every literal that a due load reads, each once. Branches of
+//! that a due branch leads to and a word for every literal that a due load reads, each once; and trampolines, if there is
+//! room besides. Branches of
 //! one class have their deadlines in the order they were written, so the due ones are a prefix of
 //! the notes, and two cursors and a third for the loads find them: every note is looked at
 //! once (and forgotten, where there are many), and the whole is linear. The nearest deadline is that of the notes at
@@ -56,6 +57,7 @@
 //! 7. *Alignment*: literals lie at multiples of 8 from the trace's start, and a trace is linked to a
 //!    multiple of 8 only.
 
+mod calls;
 pub(crate) mod emit;
 mod exits;
 mod finish;
@@ -167,12 +169,15 @@ pub struct TraceBuilder {
     records: Tape<Record>,
     cold_records: Vec<(Record, Origin)>,
     islands: Vec<Island>,
+    /// Of each call target that an island has numbered, where its trampoline is, if it has one in an island.
+    trampolines: Vec<Option<u32>>,
     nops: u32,
     points: Vec<Point>,
     /// The exit of an invalidation point in front of the next micro-op.
     next_point: Option<u32>,
 
     // What `finish` adds.
+    /// Zero while micro-ops are pushed: no finished trace is empty.
     hot_len: u32,
     code_len: u32,
     /// Whether its calls lead to where their trampolines come if every target has one of the trace's own.
@@ -202,6 +207,8 @@ struct Due {
     tests: usize,
     conditionals: usize,
     loads: usize,
+    /// Those in front have the numbers of their targets.
+    calls: usize,
 }
 
 const NO_OP: (&MicroOpSet, usize) = (&MicroOpSet::EMPTY, 0);
@@ -213,6 +220,7 @@ const NOTHING_DUE: Due = Due {
     tests: 0,
     conditionals: 0,
     loads: 0,
+    calls: 0,
 };
 
 impl Default for TraceBuilder {
@@ -268,6 +276,7 @@ impl TraceBuilder {
             records: Tape::new(),
             cold_records: Vec::new(),
             islands: Vec::new(),
+            trampolines: Vec::new(),
             nops: 0,
             points: Vec::new(),
             next_point: None,
@@ -326,6 +335,7 @@ impl TraceBuilder {
         self.records.clear();
         self.cold_records.clear();
         self.islands.clear();
+        self.trampolines.clear();
         self.nops = 1;
         self.points.clear();
         self.next_point = None;

@@ -138,10 +138,15 @@ impl<'b> Trace<'b> {
         &self.builder.code
     }
 
-    /// Whether the calls lead to where their trampolines come if every target has one of the trace's own: one behind the
-    /// other behind the code, in the order of the targets.
+    /// Whether the calls lead to where their trampolines are if every target has one of the trace's own: in an island, or, of
+    /// those that have none there, one behind the other behind the code, in the order of the targets.
     pub(crate) fn calls_lead(&self) -> bool {
         self.builder.calls_lead
+    }
+
+    /// Of the first targets, where their trampolines are, if they have them in islands, in words.
+    pub(crate) fn island_trampolines(&self) -> &'b [Option<u32>] {
+        &self.builder.trampolines
     }
 
     /// The calls, each with the number of its target.

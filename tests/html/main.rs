@@ -3,8 +3,8 @@
 pub mod browser;
 mod traces;
 
-use opstitch::LinkedTrace;
 use opstitch::inspect::Symbols;
+use opstitch::{LinkedTrace, Part};
 
 /// How often `needle` is in `page`.
 fn count(page: &str, needle: &str) -> usize {
@@ -58,6 +58,11 @@ fn every_branch_call_and_load_has_an_arrow_of_its_kind() {
     assert_eq!(arrows(&far, &names, "load"), 2); // and the trampoline
     let islands = traces::islands();
     assert!(arrows(&islands, &Symbols::new(), "veneer") > 0);
+    let both = traces::calls_and_islands();
+    assert!(both.range(Part::Trampolines).is_empty());
+    assert!(arrows(&both, &Symbols::new(), "veneer") > 0);
+    assert_eq!(arrows(&both, &Symbols::new(), "call"), 40);
+    assert_eq!(arrows(&both, &Symbols::new(), "load"), 1); // of the trampoline: small literals are no loads
 }
 
 #[test]

@@ -65,6 +65,25 @@ pub(crate) fn islands() -> LinkedTrace {
     linked.expect("a trace")
 }
 
+/// A trace with islands whose calls lead to trampolines in one of them.
+pub(crate) fn calls_and_islands() -> LinkedTrace {
+    let reach = Reach::default().conditional(512).expect("a reach");
+    let mut builder = TraceBuilder::with_options(Options::new().reach(reach));
+    let function = Target::new(FUNCTION).expect("4-aligned");
+    let failed = builder.exit([Leave { pc: 7 }]).expect("an exit");
+    for constant in 0..20 {
+        let work = Work {
+            constant,
+            function,
+            failed,
+        };
+        builder.push(work).expect("room");
+    }
+    builder.push(Leave { pc: 8 }).expect("room");
+    let linked = builder.finish().and_then(|trace| trace.link(FAR));
+    linked.expect("a trace")
+}
+
 /// A trace of which is not known where its instructions come from.
 fn nameless() -> LinkedTrace {
     let mut builder = TraceBuilder::with_options(Options::new().annotate(false).landing_pad(true));
@@ -86,6 +105,7 @@ pub(crate) fn all() -> Vec<(&'static str, LinkedTrace, Symbols)> {
         ("evil", far, evil.clone()),
         ("evil-near", near, evil),
         ("islands", islands(), Symbols::new()),
+        ("calls-and-islands", calls_and_islands(), Symbols::new()),
         ("nameless", nameless(), Symbols::new()),
     ]
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use opstitch::slab::{InstalledTrace, Slab, SlabError, SlabOptions};
-use opstitch::{Options, Target, TraceBuilder};
+use opstitch::{Options, Reach, Target, TraceBuilder};
 
 use crate::allocations;
 use crate::micro_ops::*;
@@ -90,6 +90,37 @@ fn every_instruction_is_located_where_the_linked_trace_has_it() {
             assert_eq!(islands > 0, island);
         }
     }
+}
+
+opstitch::uops! {
+    op Call(function: call) { ; bl =>function }
+}
+
+#[test]
+fn a_trampoline_in_an_island_is_located_as_one() {
+    let slab = annotated(MAPPINGS[0]);
+    let function = far(&slab, 0);
+    let reach = Reach::default().conditional(240).expect("a reach");
+    let mut builder = TraceBuilder::with_options(Options::new().reach(reach));
+    let overflow = builder.exit([Leave { pc: 7 }]).expect("an exit");
+    for _ in 0..20 {
+        builder.push(Call { function }).expect("room");
+        builder.push(AddInt { overflow }).expect("room");
+    }
+    builder.push(Leave { pc: 8 }).expect("room");
+    let trace = builder.finish().expect("a trace");
+    let installed = slab.install(&trace).expect("room");
+    let said: Vec<_> = (installed.address()..)
+        .step_by(4)
+        .take(installed.len() / 4)
+        .map(|at| slab.locate(at).expect("code").to_string())
+        .collect();
+    let trampoline = format!("trace 0, trampoline to {function}");
+    let at = said.iter().position(|it| *it == trampoline).expect("one");
+    assert_eq!(said[at + 1], trampoline);
+    assert_eq!(said.iter().filter(|it| **it == trampoline).count(), 2);
+    assert_eq!(said[at - 1], "trace 0, island"); // a veneer
+    assert_eq!(said[at + 2], "trace 0, island"); // the literal
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Islands, met early by a reach of a few dozen bytes.
 
 use super::ops::*;
-use opstitch::{FallThrough, MutLiteral, Options, Reach, TraceBuilder};
+use opstitch::{FallThrough, MutLiteral, Options, Reach, Target, TraceBuilder};
 
 fn fill(b: &mut TraceBuilder, count: u64) {
     (0..count).for_each(|n| b.push(Long { n }).unwrap());
@@ -135,4 +135,38 @@ fn everything() {
 fn everything_elided() {
     let options = reach(crowded_reach()).fall_through(FallThrough::Elide);
     check("layout_island_crowded_elide", options, crowded);
+}
+
+/// Calls in front of an island, and behind it. Each micro-op with a call is three words long.
+fn long(b: &mut TraceBuilder, before: &[Target], behind: &[Target]) {
+    let exit = b.exit([Leave]).unwrap();
+    b.push(GuardZero { otherwise: exit }).unwrap();
+    for &function in before {
+        b.push(Call { function }).unwrap();
+    }
+    fill(b, 10);
+    for &function in behind {
+        b.push(Call { function }).unwrap();
+    }
+    b.push(Leave).unwrap();
+}
+
+/// What is called first has its trampoline in the island, and what is called behind it only, at the end.
+#[test]
+fn calls_of_a_long_trace() {
+    let options = reach(Reach::default().conditional(240).unwrap());
+    let [one, other] = [FAR, FARTHER].map(target);
+    check("layout_island_calls", options, |b| {
+        long(b, &[one, one], &[other, one]);
+    });
+}
+
+/// A trampoline in an island is of no use to a target that is near, and none is there for one that can be changed.
+#[test]
+fn calls_of_a_long_trace_that_are_near_or_can_be_changed() {
+    let options = reach(Reach::default().conditional(240).unwrap());
+    let changed = Target::retargetable(FAR).unwrap();
+    check("layout_island_calls_mixed", options, |b| {
+        long(b, &[target(NEAR), changed, target(FARTHER)], &[target(FAR)]);
+    });
 }

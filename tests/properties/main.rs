@@ -24,7 +24,7 @@ mod structure;
 
 use std::cell::{Cell, RefCell};
 
-use opstitch::{Error, LinkedTrace, Statistics, TraceBuilder};
+use opstitch::{Error, LinkedTrace, Part, Statistics, TraceBuilder};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
@@ -120,7 +120,7 @@ fn a_trace_does_what_its_micro_ops_do_one_by_one() {
 
 #[test]
 fn every_reference_leads_where_it_should() {
-    let (ran, refused) = (Cell::new(0), Cell::new(0));
+    let (ran, refused, in_islands) = (Cell::new(0), Cell::new(0), Cell::new(0));
     let result = runner().run(&program(300), |mut program| {
         program.settings.annotate = true;
         let Ok((linked, handles)) = build::link(&mut program) else {
@@ -128,14 +128,19 @@ fn every_reference_leads_where_it_should() {
             return Ok(());
         };
         ran.set(ran.get() + 1);
+        // Those that are not behind the code.
+        let behind = linked.range(Part::Trampolines).len() / 8;
+        in_islands.set(in_islands.get() + u32::from(linked.far_targets().len() > behind));
         structure::check(&program, &linked, &handles).map_err(|message| {
             TestCaseError::fail(format!("{message}\n{}", program.listing(&linked)))
         })
     });
     result.unwrap_or_else(|error| panic!("{error}"));
     let (ran, refused) = (ran.get(), refused.get());
-    println!("{ran} ran, {refused} refused");
+    let in_islands = in_islands.get();
+    println!("{ran} ran, {in_islands} with trampolines in islands, {refused} refused");
     assert!(refused * 3 < ran, "only {ran} ran, {refused} were refused");
+    assert!(in_islands * 50 > ran, "only {in_islands} of {ran}");
 }
 
 /// The bytes of a program, built by a builder that may have been used before, with calls in between that

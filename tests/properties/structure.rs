@@ -5,8 +5,9 @@
 //! itself they use which micro-op an instruction belongs to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use opstitch::{FallThrough, LinkedTrace, MicroOp, MicroOpInfo, OpAt, Part};
+use opstitch::{FallThrough, LinkedTrace, MicroOp, MicroOpInfo, OpAt, Part, Target};
 
 use crate::decode::{self, Kind, NOP};
 use crate::program::{Item, Program, When};
@@ -116,6 +117,8 @@ struct Map<'p> {
     veneers: BTreeMap<u32, BTreeSet<Goal>>,
     /// The words that are loaded.
     loaded: BTreeSet<u32>,
+    /// The trampolines in islands, by the addresses that they lead to.
+    trampolines: BTreeMap<u64, u32>,
     calls: usize,
 }
 
@@ -138,6 +141,7 @@ impl<'p> Map<'p> {
             islands: Vec::new(),
             veneers: BTreeMap::new(),
             loaded: BTreeSet::new(),
+            trampolines: BTreeMap::new(),
             calls: 0,
         };
         for &item in &program.items {
@@ -153,6 +157,7 @@ impl<'p> Map<'p> {
             }
         }
         map.find_pieces()?;
+        map.find_trampolines()?;
         Ok(map)
     }
 
@@ -228,6 +233,58 @@ impl<'p> Map<'p> {
         }
         self.split_islands();
         Ok(())
+    }
+
+    /// An island may have trampolines to what can be called from there on. No target has two.
+    fn find_trampolines(&mut self) -> Result<(), Wrong> {
+        for (start, end) in self.islands.clone() {
+            let mut last = None;
+            for at in (start..end - 4).step_by(4) {
+                if !self.is_trampoline(at) {
+                    continue;
+                }
+                let place = self.check_trampoline(at, start..end)?;
+                let address = double_word(self.linked, place);
+                let targets = &self.handles.targets;
+                ensure!(
+                    targets.iter().any(|target| target.address() == address),
+                    "the trampoline at {at:#x} leads to {address:#x}, which is nothing"
+                );
+                let old = self.trampolines.insert(address, at);
+                ensure!(old.is_none(), "{address:#x} has two trampolines");
+                ensure!(
+                    last.is_none_or(|last| last + 8 == at),
+                    "the trampoline at {at:#x} stands apart from the others"
+                );
+                self.loaded.insert(place);
+                last = Some(at);
+            }
+        }
+        Ok(())
+    }
+
+    /// The trampoline to a target in an island. One that can be changed has none there.
+    fn in_island(&self, target: Target) -> Option<u32> {
+        let address = (!target.is_retargetable()).then(|| target.address())?;
+        self.trampolines.get(&address).copied()
+    }
+
+    /// Whether a trampoline starts at `at`.
+    fn is_trampoline(&self, at: u32) -> bool {
+        let load = word(self.linked, at);
+        load >> 24 == 0x58 && load & 31 == 16 && word(self.linked, at + 4) == decode::BR_X16
+    }
+
+    /// Where the word of the trampoline at `at` is, which must be among `words`.
+    fn check_trampoline(&self, at: u32, words: Range<u32>) -> Result<u32, Wrong> {
+        ensure!(self.is_trampoline(at), "at {at:#x} is no trampoline");
+        let decoded = decode::decode(word(self.linked, at));
+        let place = at + decoded.map_or(0, |(_, distance)| distance as u32);
+        ensure!(
+            words.contains(&place) && place.is_multiple_of(8),
+            "the trampoline at {at:#x} loads {place:#x}"
+        );
+        Ok(place)
     }
 
     fn step(&self, owner: Owner) -> Step {
@@ -464,12 +521,16 @@ impl<'p> Map<'p> {
         ensure!(matches!(kind, Kind::B | Kind::Bl), "{kind:?} is no call");
         self.named(at)?;
         let place = linked.address() as i64 + i64::from(at) + distance;
-        let number = linked.far_targets().iter().position(|&far| far == target);
-        let expected = match number {
-            None => target.address(),
-            Some(number) => {
+        let mut far = linked.far_targets().iter();
+        let is_far = far.any(|&far| far == target);
+        let expected = match (is_far, self.in_island(target)) {
+            (false, _) => target.address(),
+            (true, Some(trampoline)) => linked.address() + u64::from(trampoline),
+            (true, None) => {
+                let mut others = self.behind_code();
+                let number = others.position(|other| other == target);
                 let first = linked.range(Part::Trampolines).start;
-                linked.address() + u64::from(first) + 8 * number as u64
+                linked.address() + u64::from(first) + 8 * number.unwrap_or(0) as u64
             }
         };
         ensure!(
@@ -477,7 +538,7 @@ impl<'p> Map<'p> {
             "{target} is {expected:#x}, not {place:#x}"
         );
         ensure!(
-            number.is_some() || !target.is_retargetable(),
+            is_far || !target.is_retargetable(),
             "{target} is retargetable and called directly"
         );
         Ok(())
@@ -576,6 +637,14 @@ impl<'p> Map<'p> {
                     at += 8;
                     continue;
                 }
+                if self.trampolines.values().any(|&known| known == at) {
+                    ensure!(
+                        values.is_empty(),
+                        "the trampoline at {at:#x} is among literals"
+                    );
+                    at += 8;
+                    continue;
+                }
                 let padding = word(self.linked, at) == 0;
                 ensure!(
                     !padding || (values.is_empty() && self.loaded.contains(&(at + 4))),
@@ -621,28 +690,36 @@ impl<'p> Map<'p> {
         }
     }
 
+    /// The targets that have trampolines behind the code.
+    fn behind_code(&self) -> impl Iterator<Item = Target> {
+        let far = self.linked.far_targets().iter().copied();
+        far.filter(|&target| self.in_island(target).is_none())
+    }
+
     /// Trampolines and pool.
     fn check_ends(&mut self) -> Result<(), Wrong> {
         let (linked, mut marked) = (self.linked, BTreeSet::new());
         let trampolines = linked.range(Part::Trampolines);
         let literals = linked.range(Part::Literals);
+        for (number, target) in linked.far_targets().iter().enumerate() {
+            ensure!(
+                !linked.far_targets()[..number].contains(target),
+                "{target} is far twice"
+            );
+        }
+        let mut far = linked.far_targets().iter();
+        let places = far.by_ref().map_while(|&target| self.in_island(target));
+        ensure!(
+            places.is_sorted(),
+            "trampolines in islands are not in order"
+        );
+        ensure!(
+            far.all(|&target| self.in_island(target).is_none()),
+            "trampolines are not in order"
+        );
         let mut at = trampolines.start;
-        for (number, &target) in linked.far_targets().iter().enumerate() {
-            ensure!(
-                !linked.far_targets()[..number].contains(&target),
-                "{target} has two trampolines"
-            );
-            let load = word(linked, at);
-            let decoded = decode::decode(load);
-            let place = at + decoded.map_or(0, |(_, distance)| distance as u32);
-            ensure!(
-                load >> 24 == 0x58 && load & 31 == 16 && literals.contains(&place),
-                "{load:08x} at {at:#x} loads no target"
-            );
-            ensure!(
-                word(linked, at + 4) == decode::BR_X16,
-                "the trampoline at {at:#x} does not jump"
-            );
+        for target in self.behind_code().collect::<Vec<_>>() {
+            let place = self.check_trampoline(at, literals.clone())?;
             let there = double_word(linked, place);
             ensure!(
                 there == target.address(),

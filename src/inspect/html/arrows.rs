@@ -182,10 +182,10 @@ fn is_pool(places: &Places<'_>, at: u32) -> bool {
 }
 
 fn kind(places: &Places<'_>, at: u32, word: u32, to: u32) -> Kind {
+    let is_trampoline = |at: u32| places.trace.map().trampoline_at(at).is_some();
     let is_veneer = |at: u32| {
-        places
-            .island_at(at)
-            .is_some_and(|island| at < island.literals)
+        let island = places.island_at(at);
+        island.is_some_and(|island| at < island.literals) && !is_trampoline(at)
     };
     if Load::of(word).is_some() {
         return Kind::Load;
@@ -193,7 +193,7 @@ fn kind(places: &Places<'_>, at: u32, word: u32, to: u32) -> Kind {
     if is_veneer(at) || is_veneer(to) {
         return Kind::Veneer;
     }
-    if branch::is_bl(word) || places.trace.part_at(to * 4) == Some(Part::Trampolines) {
+    if branch::is_bl(word) || is_trampoline(to) {
         return Kind::Call;
     }
     let hot = |at: u32| at < places.trace.range(Part::Hot).end / 4;
