@@ -151,7 +151,11 @@ impl Plan {
                 }
                 None if is_direct(target, &near) => plan.way(target.address(), By::Itself),
                 None => match in_islands.get(number) {
-                    Some(&Some(at)) => plan.take_from_island(at),
+                    Some(&Some(at)) => {
+                        let distance = u64::from(at) * u64::from(WORD);
+                        all_near &= near.contains(&address.wrapping_add(distance));
+                        plan.take_from_island(at)
+                    }
                     _ => plan.add_trampoline(trace, target),
                 },
             };

@@ -23,10 +23,11 @@
 //!    in the order of their targets, in islands and behind the code.
 //! 3. A target that can be changed has none in an island: its word is looked for among the literals at the end.
 //! 4. Trampolines in an island take no room that anything else needs: all bounds hold as if there were none.
+//! 5. Calls that reach the end of the trace reach an island that comes behind the first of them.
 
+use super::TraceBuilder;
 use super::intern::Interner;
 use super::state::{Literal, Note, NoteKind};
-use super::{MAX_LEN, TraceBuilder};
 use crate::asm::branch::Field;
 use crate::asm::{TRAMPOLINE, trampoline};
 
@@ -49,12 +50,8 @@ impl TraceBuilder {
     pub(super) fn lead_calls(&mut self, horizon: u32, more: u32) {
         let is_finishing = self.hot_len > 0;
         let is_long = self.code.cursor() as u32 > self.short();
-        let reaches_all = self.reach[Field::Imm26 as usize] == MAX_LEN;
-        if is_finishing || !is_long || !reaches_all {
-            return;
-        }
         let most = self.room_for_trampolines(horizon, more);
-        if most == 0 {
+        if is_finishing || !is_long || most == 0 {
             return;
         }
         self.code
@@ -90,9 +87,7 @@ impl TraceBuilder {
     /// and what waits for the next one reaches as far beyond the horizon as it would without.
     fn room_for_trampolines(&self, horizon: u32, more: u32) -> u32 {
         let end = self.code.cursor() as u32 + 1 + 2 * self.scratch_loads.len() as u32;
-        let left = self.deadline().saturating_sub(horizon);
-        // With padding in front of the literals.
-        let mut room = left.min(more).saturating_sub(1);
+        let mut room = self.deadline().saturating_sub(horizon).min(more);
         if let Some(&(_, at)) = self.scratch_loads.first() {
             room = room.min((at + self.literal_reach - 1).saturating_sub(end));
         }
