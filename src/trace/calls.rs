@@ -19,8 +19,8 @@
 //!
 //! 1. Targets have their numbers in the order in which the code first names them; so what islands hold does not depend on
 //!    when calls are numbered.
-//! 2. Whether a target has a trampoline in an island is decided once, by the first island that numbers it. So trampolines lie
-//!    in the order of their targets, in islands and behind the code.
+//! 2. Whether a target has a trampoline in an island is decided once, by the first island that numbers it. So those in islands
+//!    lie in the order of their targets, and so do those behind the code.
 //! 3. A target that can be changed has none in an island: its word is looked for among the literals at the end.
 //! 4. Trampolines in an island take no room that anything else needs: all bounds hold as if there were none.
 //! 5. Calls that reach the end of the trace reach an island that comes behind the first of them.

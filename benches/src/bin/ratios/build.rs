@@ -15,8 +15,11 @@ use crate::sample::{Clock, Fastest};
 /// How many micro-ops the traces of one sample have together.
 const TOTAL: usize = 50_000;
 
-/// How long the fast peers take turns in each cell.
-const TIME: Duration = Duration::from_millis(1200);
+/// How often the fast peers are made anew for each cell, and so lie elsewhere in memory.
+const PLACES: usize = 7;
+
+/// How long they take turns each time.
+const TIME: Duration = Duration::from_millis(180);
 
 pub(crate) fn measure(clock: &Clock, report: &mut Report) {
     for len in [50, 500, 50_000] {
@@ -35,44 +38,16 @@ fn cell<M: Mix, L: Peer + Default, R: Peer + Default>(
     len: usize,
 ) {
     let scripts = Script::many::<M>(order, len, TOTAL);
-    let mut stitch = Stitch::<M>::default();
-    let mut single = OneByOne::<M>::default();
-    let mut elsewhere = LinkedElsewhere::<M>::default();
-    let (mut limit, mut records) = (L::default(), R::default());
-    let mut labels = VecLabels::<M>::default();
-    for script in &scripts {
-        let bytes = stitch.whole(script);
-        assert!(bytes == limit.whole(script), "the limit's bytes differ");
-        assert!(bytes == records.whole(script), "the limit's bytes differ");
-        assert!(bytes == labels.whole(script), "VecAssembler's bytes differ");
-        assert!(
-            bytes == single.whole(script),
-            "pushed one by one they differ"
-        );
-        assert!(
-            bytes == elsewhere.whole(script),
-            "linked elsewhere they differ"
-        );
-    }
-    let [
-        mut own,
-        mut one_by_one,
-        mut copied,
-        mut least,
-        mut of_records,
-        mut vec,
-    ] = [const { Fastest::new() }; 6];
-    let start = Instant::now();
-    while start.elapsed() < TIME {
-        own.add(clock.sample(&mut stitch, &scripts));
-        one_by_one.add(clock.sample(&mut single, &scripts));
-        copied.add(clock.sample(&mut elsewhere, &scripts));
-        least.add(clock.sample(&mut limit, &scripts));
-        of_records.add(clock.sample(&mut records, &scripts));
-        vec.add(clock.sample(&mut labels, &scripts));
-    }
+    let mut random = fastrand::Rng::new();
+    // What lies in between moves what comes next.
+    let mut between = Vec::new();
+    let times = [(); PLACES].map(|()| {
+        between.extend((0..8).map(|_| vec![0u8; random.usize(..20_000)]));
+        take_turns::<M, L, R>(clock, &scripts)
+    });
+    drop(between);
     let [own, one_by_one, copied, least, of_records, vec] =
-        [own, one_by_one, copied, least, of_records, vec].map(|fastest| fastest.get());
+        std::array::from_fn(|peer| median(times.map(|times| times[peer])));
     let name = format!("{}/{}/{len}", M::NAME, order.name());
     println!(
         "# {name}: {own:.2} ns per micro-op, one by one {one_by_one:.2}, linked elsewhere {copied:.2}, the limit {least:.2}, of records {of_records:.2}, VecAssembler {vec:.2}"
@@ -131,6 +106,50 @@ fn cell<M: Mix, L: Peer + Default, R: Peer + Default>(
         compiled / own,
         goal(Goal::AtLeast(100.0)),
     );
+}
+
+/// The fastest samples of opstitch, of its micro-ops pushed one by one and linked elsewhere, of the limit and that of records, and
+/// of VecAssembler. The bytes of all are the same.
+fn take_turns<M: Mix, L: Peer + Default, R: Peer + Default>(
+    clock: &Clock,
+    scripts: &[Script],
+) -> [f64; 6] {
+    let mut stitch = Stitch::<M>::default();
+    let mut single = OneByOne::<M>::default();
+    let mut elsewhere = LinkedElsewhere::<M>::default();
+    let (mut limit, mut records) = (L::default(), R::default());
+    let mut labels = VecLabels::<M>::default();
+    for script in scripts {
+        let bytes = stitch.whole(script);
+        assert!(bytes == limit.whole(script), "the limit's bytes differ");
+        assert!(bytes == records.whole(script), "the limit's bytes differ");
+        assert!(bytes == labels.whole(script), "VecAssembler's bytes differ");
+        assert!(
+            bytes == single.whole(script),
+            "pushed one by one they differ"
+        );
+        assert!(
+            bytes == elsewhere.whole(script),
+            "linked elsewhere they differ"
+        );
+    }
+    let mut all = [const { Fastest::new() }; 6];
+    let [own, one_by_one, copied, least, of_records, vec] = &mut all;
+    let start = Instant::now();
+    while start.elapsed() < TIME {
+        own.add(clock.sample(&mut stitch, scripts));
+        one_by_one.add(clock.sample(&mut single, scripts));
+        copied.add(clock.sample(&mut elsewhere, scripts));
+        least.add(clock.sample(&mut limit, scripts));
+        of_records.add(clock.sample(&mut records, scripts));
+        vec.add(clock.sample(&mut labels, scripts));
+    }
+    all.map(|fastest| fastest.get())
+}
+
+fn median(mut times: [f64; PLACES]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[PLACES / 2]
 }
 
 fn fastest(times: usize, mut sample: impl FnMut() -> f64) -> f64 {
