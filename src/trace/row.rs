@@ -239,15 +239,19 @@ impl Counts {
         Counts(branches as u64 | (calls as u64) << 32)
     }
 
+    /// How many of a kind there are that is counted, or of the other one.
     #[inline(always)]
-    pub(super) fn branches(self) -> usize {
-        self.0 as u32 as usize
+    pub(super) fn of(self, kind: Counted) -> usize {
+        (self.0 >> kind as u32) as u32 as usize
     }
+}
 
-    #[inline(always)]
-    pub(super) fn calls(self) -> usize {
-        (self.0 >> 32) as usize
-    }
+/// The kinds that are counted, and where each one's bits begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Counted {
+    Branches = 0,
+    Calls = 32,
 }
 
 impl AddAssign for Counts {
@@ -263,6 +267,8 @@ impl AddAssign for Counts {
 pub(super) struct Refers {
     at: u8,
     pub(super) kind: NoteKind,
+    /// The kind among those that are counted, if it is one of them.
+    pub(super) counted: Counted,
     pub(super) is_there: bool,
 }
 
@@ -271,6 +277,7 @@ impl Refers {
     const NOTHING: Refers = Refers {
         at: 0,
         kind: NoteKind::Call,
+        counted: Counted::Calls,
         is_there: false,
     };
 
@@ -468,6 +475,10 @@ impl Row {
         self.refers = Refers {
             at: u8::try_from(reference.word).ok()?,
             kind,
+            counted: match kind {
+                NoteKind::Call => Counted::Calls,
+                _ => Counted::Branches,
+            },
             is_there: true,
         };
         match kind {

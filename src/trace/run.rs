@@ -31,7 +31,7 @@
 //!    time only takes one of the places that there are to spare before the quick ways' end must be found anew.
 
 use super::TraceBuilder;
-use super::row::{Counts, Extra, OPERANDS, Row, Sums, WORDS, halves};
+use super::row::{Counted, Counts, Extra, OPERANDS, Row, Sums, WORDS, halves};
 use super::state::{
     ColdItem, Note, NoteKind, Open, Place, Places, Pushed, Record, UNMADE, UNPLACED, UNWANTED,
 };
@@ -255,10 +255,9 @@ impl<'b, const MANY: bool> Run<'b, MANY> {
         let at = self.at() + row.refers.at();
         let kind = row.refers.kind as usize;
         let in_memory = SELDOM || !MANY;
-        let cursor = match (in_memory, row.handles) {
-            (true, _) => self.cursors[kind],
-            (_, 0) => self.counts.calls(),
-            _ => self.counts.branches(),
+        let cursor = match in_memory {
+            true => self.cursors[kind],
+            false => self.counts.of(row.refers.counted),
         };
         // For many it is in the end of their code.
         let is_full = !MANY && cursor >= self.regions[kind + 1];
@@ -349,8 +348,8 @@ impl<const MANY: bool> Drop for Run<'_, MANY> {
         let slot = row.step.slots();
         *self.end.cursor = (self.at() - slot) as usize;
         if MANY {
-            self.cursors[NoteKind::Imm19 as usize] = self.counts.branches();
-            self.cursors[NoteKind::Call as usize] = self.counts.calls();
+            self.cursors[NoteKind::Imm19 as usize] = self.counts.of(Counted::Branches);
+            self.cursors[NoteKind::Call as usize] = self.counts.of(Counted::Calls);
         }
         *self.end.nops += self.sums.slots() - slot;
         *self.end.op_count += self.sums.micro_ops();
