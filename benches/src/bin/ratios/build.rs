@@ -10,16 +10,16 @@ use opstitch_benches::peer::{
 use opstitch_benches::{Mix, Order, Script};
 
 use crate::report::{Goal, Report};
-use crate::sample::{Clock, Fastest};
+use crate::sample::{Clock, Fastest, median};
 
 /// How many micro-ops the traces of one sample have together.
 const TOTAL: usize = 50_000;
 
-/// How often the fast peers are made anew for each cell, and so lie elsewhere in memory.
+/// How many of each fast peer there are, each elsewhere in memory.
 const PLACES: usize = 7;
 
-/// How long they take turns each time.
-const TIME: Duration = Duration::from_millis(180);
+/// How long they take turns.
+const TIME: Duration = Duration::from_millis(1300);
 
 pub(crate) fn measure(clock: &Clock, report: &mut Report) {
     for len in [50, 500, 50_000] {
@@ -41,13 +41,18 @@ fn cell<M: Mix, L: Peer + Default, R: Peer + Default>(
     let mut random = fastrand::Rng::new();
     // What lies in between moves what comes next.
     let mut between = Vec::new();
-    let times = [(); PLACES].map(|()| {
+    let mut places = [(); PLACES].map(|()| {
         between.extend((0..8).map(|_| vec![0u8; random.usize(..20_000)]));
-        take_turns::<M, L, R>(clock, &scripts)
+        Fast::<M, L, R>::new(&scripts)
     });
-    drop(between);
+    let start = Instant::now();
+    while start.elapsed() < TIME {
+        for place in &mut places {
+            place.take_turn(clock, &scripts);
+        }
+    }
     let [own, one_by_one, copied, least, of_records, vec] =
-        std::array::from_fn(|peer| median(times.map(|times| times[peer])));
+        std::array::from_fn(|peer| median(places.each_ref().map(|it| it.fastest[peer].get())));
     let name = format!("{}/{}/{len}", M::NAME, order.name());
     println!(
         "# {name}: {own:.2} ns per micro-op, one by one {one_by_one:.2}, linked elsewhere {copied:.2}, the limit {least:.2}, of records {of_records:.2}, VecAssembler {vec:.2}"
@@ -108,48 +113,50 @@ fn cell<M: Mix, L: Peer + Default, R: Peer + Default>(
     );
 }
 
-/// The fastest samples of opstitch, of its micro-ops pushed one by one and linked elsewhere, of the limit and that of records, and
-/// of VecAssembler. The bytes of all are the same.
-fn take_turns<M: Mix, L: Peer + Default, R: Peer + Default>(
-    clock: &Clock,
-    scripts: &[Script],
-) -> [f64; 6] {
-    let mut stitch = Stitch::<M>::default();
-    let mut single = OneByOne::<M>::default();
-    let mut elsewhere = LinkedElsewhere::<M>::default();
-    let (mut limit, mut records) = (L::default(), R::default());
-    let mut labels = VecLabels::<M>::default();
-    for script in scripts {
-        let bytes = stitch.whole(script);
-        assert!(bytes == limit.whole(script), "the limit's bytes differ");
-        assert!(bytes == records.whole(script), "the limit's bytes differ");
-        assert!(bytes == labels.whole(script), "VecAssembler's bytes differ");
-        assert!(
-            bytes == single.whole(script),
-            "pushed one by one they differ"
-        );
-        assert!(
-            bytes == elsewhere.whole(script),
-            "linked elsewhere they differ"
-        );
-    }
-    let mut all = [const { Fastest::new() }; 6];
-    let [own, one_by_one, copied, least, of_records, vec] = &mut all;
-    let start = Instant::now();
-    while start.elapsed() < TIME {
-        own.add(clock.sample(&mut stitch, scripts));
-        one_by_one.add(clock.sample(&mut single, scripts));
-        copied.add(clock.sample(&mut elsewhere, scripts));
-        least.add(clock.sample(&mut limit, scripts));
-        of_records.add(clock.sample(&mut records, scripts));
-        vec.add(clock.sample(&mut labels, scripts));
-    }
-    all.map(|fastest| fastest.get())
+/// The peers that are fast enough to be measured often.
+struct Fast<M: Mix, L, R> {
+    stitch: Stitch<M>,
+    single: OneByOne<M>,
+    elsewhere: LinkedElsewhere<M>,
+    limit: L,
+    records: R,
+    labels: VecLabels<M>,
+    /// The fastest sample of each.
+    fastest: [Fastest; 6],
 }
 
-fn median(mut times: [f64; PLACES]) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[PLACES / 2]
+impl<M: Mix, L: Peer + Default, R: Peer + Default> Fast<M, L, R> {
+    /// New ones, each of which has built all scripts. The bytes of all are the same.
+    fn new(scripts: &[Script]) -> Self {
+        let mut fast = Fast {
+            stitch: Stitch::<M>::default(),
+            single: OneByOne::<M>::default(),
+            elsewhere: LinkedElsewhere::<M>::default(),
+            limit: L::default(),
+            records: R::default(),
+            labels: VecLabels::<M>::default(),
+            fastest: [const { Fastest::new() }; 6],
+        };
+        for script in scripts {
+            let bytes = fast.stitch.whole(script);
+            assert!(bytes == fast.limit.whole(script), "the limit's bytes");
+            assert!(bytes == fast.records.whole(script), "the limit's bytes");
+            assert!(bytes == fast.labels.whole(script), "VecAssembler's bytes");
+            assert!(bytes == fast.single.whole(script), "pushed one by one");
+            assert!(bytes == fast.elsewhere.whole(script), "linked elsewhere");
+        }
+        fast
+    }
+
+    fn take_turn(&mut self, clock: &Clock, scripts: &[Script]) {
+        let [own, one_by_one, copied, least, of_records, vec] = &mut self.fastest;
+        own.add(clock.sample(&mut self.stitch, scripts));
+        one_by_one.add(clock.sample(&mut self.single, scripts));
+        copied.add(clock.sample(&mut self.elsewhere, scripts));
+        least.add(clock.sample(&mut self.limit, scripts));
+        of_records.add(clock.sample(&mut self.records, scripts));
+        vec.add(clock.sample(&mut self.labels, scripts));
+    }
 }
 
 fn fastest(times: usize, mut sample: impl FnMut() -> f64) -> f64 {
