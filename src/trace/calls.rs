@@ -8,12 +8,12 @@
 //!
 //! # The strategy
 //!
-//! Calls are led to where their trampolines are if all targets are far, as in a slab of one's own they nearly always are, and
-//! linking such a trace leaves them as they are. The trampolines of a [short](TraceBuilder::short) trace lie behind its code,
-//! and `finish` leads the calls there. In a longer one each island, where there is room, holds a trampoline for each target
-//! that is new since the last one, and the calls since then are led at once. Those after the last island `finish` leads. A
-//! target that is near, or has a trampoline shared by several traces, is called as ever: then a few words in islands are of no
-//! use.
+//! Calls are led to where their trampolines are if all targets are far, as they mostly are where executable memory lies wherever
+//! the system puts it; and linking such a trace leaves them as they are. The trampolines of a [short](TraceBuilder::short) trace
+//! lie behind its code, and `finish` leads the calls there. In a longer one each island, where there is room, holds a trampoline
+//! for each target that is new since the last one, and the calls since then are led at once. Those after the last island `finish`
+//! leads. A target that is near, or has a trampoline shared by several traces, is called as ever: then a few words in islands
+//! are of no use.
 //!
 //! # Invariants
 //!
