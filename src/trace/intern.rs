@@ -12,9 +12,10 @@ pub(crate) struct Interner {
     seed: u64,
 }
 
-/// Slots there are at the least. Of ten words, as a trace may call functions, all have a place of their own in 22 of 23
-/// tables of this length; a word that has not is looked for whenever it comes.
-const FEWEST: usize = 1024;
+/// Slots there are at the least. Of ten words, as a trace may call functions, all have a place of their own in five of six
+/// tables of this length; a word that has not is looked for whenever it comes. In a longer table each trace's words, which differ
+/// by its tag, are where the cache has nothing yet.
+const FEWEST: usize = 256;
 
 /// A word, and its number plus one; 0 is free.
 #[derive(Debug, Clone, Copy, Default)]
