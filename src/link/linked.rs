@@ -61,7 +61,7 @@ impl Map {
             statistics: plan.statistics(trace),
             far: plan.far_targets(trace).collect(),
             #[cfg(feature = "inspect")]
-            trampolines: plan.trampolines(trace).collect(),
+            trampolines: plan.all_trampolines(trace).collect(),
             mutables: trace.mutable_words(pool),
             tag: trace.tag(),
             link_sites: trace.link_sites().collect(),

@@ -362,7 +362,7 @@ impl Plan {
     /// The trampolines among the bytes: where each is, and for which target. Those in islands are there whether anything is
     /// called through them or not.
     #[cfg(feature = "inspect")]
-    fn trampolines(&self, trace: &Trace<'_>) -> impl Iterator<Item = (u32, Target)> {
+    fn all_trampolines(&self, trace: &Trace<'_>) -> impl Iterator<Item = (u32, Target)> {
         let in_islands = trace.island_trampolines().iter().zip(trace.targets());
         let in_islands = in_islands.filter_map(|(&at, target)| Some((at?, target)));
         let own = self.own_trampolines(trace);

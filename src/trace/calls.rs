@@ -50,8 +50,11 @@ impl TraceBuilder {
     pub(super) fn lead_calls(&mut self, horizon: u32, more: u32) {
         let is_finishing = self.hot_len > 0;
         let is_long = self.code.cursor() as u32 > self.short();
+        if is_finishing || !is_long {
+            return;
+        }
         let most = self.room_for_trampolines(horizon, more);
-        if is_finishing || !is_long || most == 0 {
+        if most == 0 {
             return;
         }
         self.code
@@ -60,9 +63,8 @@ impl TraceBuilder {
         let (mut next, end) = (first, first + TRAMPOLINE * most);
         let (handles, trampolines) = (self.handles, &mut self.trampolines);
         let loads = &mut self.scratch_loads;
-        let calls = self.notes.of_mut(NoteKind::Call);
-        let due = std::mem::replace(&mut self.due.calls, calls.len());
-        let calls = calls.get_mut(due..).unwrap_or(&mut []);
+        let calls = self.notes.since_mut(NoteKind::Call, self.due.calls);
+        self.due.calls += calls.len();
         number(&mut self.targets, calls, &mut self.code, |call, number| {
             if let Some(&known) = trampolines.get(number as usize) {
                 return known;
@@ -77,9 +79,7 @@ impl TraceBuilder {
             own
         });
         for _ in (first..next).step_by(TRAMPOLINE as usize) {
-            let words = trampoline(0);
-            self.code.push(words as u32);
-            self.code.push((words >> 32) as u32);
+            self.emit_pair(trampoline(0));
         }
     }
 
@@ -102,8 +102,7 @@ impl TraceBuilder {
             0 => end <= self.short(),
             _ => self.trampolines.iter().all(Option::is_some),
         };
-        let calls = self.notes.of_mut(NoteKind::Call);
-        let calls = calls.get_mut(due..).unwrap_or(&mut []);
+        let calls = self.notes.since_mut(NoteKind::Call, due);
         let most = u64::from(end) + u64::from(TRAMPOLINE) * calls.len() as u64;
         let reach = self.reach[Field::Imm26 as usize];
         self.calls_lead = others_lead && most < u64::from(reach);
@@ -112,6 +111,7 @@ impl TraceBuilder {
             false => &mut [],
         };
         let (targets, trampolines) = (&mut self.targets, &self.trampolines[..]);
+        // As most traces are: without a look at what islands have for each call.
         if trampolines.is_empty() {
             let trampoline_of = |_, number| Some(end + TRAMPOLINE * number);
             return number(targets, calls, code, trampoline_of);
@@ -126,8 +126,7 @@ impl TraceBuilder {
 
     /// Numbers the targets of calls before these are numbered, and returns how many there are.
     pub(super) fn count_targets(&mut self) -> u32 {
-        let calls = self.notes.of_mut(NoteKind::Call);
-        let calls = calls.get_mut(self.due.calls..).unwrap_or(&mut []);
+        let calls = self.notes.since_mut(NoteKind::Call, self.due.calls);
         self.targets.intern_all(calls, Note::target, |_, _| {});
         self.targets.keys().len() as u32
     }

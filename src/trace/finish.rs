@@ -364,7 +364,7 @@ impl TraceBuilder {
     fn write_branches(&mut self, field: Field) -> Result<bool, Error> {
         let (first, reach) = (self.due.cursor(field), self.reach[field as usize]);
         let (code, places) = (&mut self.code[..], &self.places);
-        let branches = self.notes.of(field).get(first..).unwrap_or(&[]);
+        let branches = self.notes.since(field, first);
         let all = branches.iter().all(|&branch| {
             let offset = places.get(branch.place().number());
             let words = offset.and_then(|offset| displacement(branch, offset, reach));
@@ -386,7 +386,7 @@ impl TraceBuilder {
     #[cold]
     fn write_those_in_reach(&mut self, field: Field) -> Result<(), Error> {
         let (first, reach) = (self.due.cursor(field), self.reach[field as usize]);
-        for &branch in self.notes.of(field).get(first..).unwrap_or(&[]) {
+        for &branch in self.notes.since(field, first) {
             let offset = self.places.offset(branch.place());
             if !is_placed(offset) {
                 return Err(self.never_placed(branch.place()));
@@ -495,8 +495,7 @@ impl TraceBuilder {
         self.loads.truncate(mark.loads);
         (self.due, self.other_places) = (mark.due, mark.other_places);
         for field in [Field::Imm14, Field::Imm19, Field::Imm26] {
-            let open = self.notes.of(field).get(self.due.cursor(field)..);
-            for branch in open.unwrap_or(&[]) {
+            for branch in self.notes.since(field, self.due.cursor(field)) {
                 let word = &mut self.code[branch.at as usize];
                 *word = field.with_displacement(*word, 0);
             }

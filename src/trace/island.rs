@@ -210,7 +210,7 @@ impl TraceBuilder {
         let reach = self.reach[field as usize];
         let last = last_due(horizon, reach);
         let start = self.due.cursor(field);
-        let pending = self.notes.of(field).get(start..).unwrap_or(&[]);
+        let pending = self.notes.since(field, start);
         let due = pending.partition_point(|branch| branch.at + reach <= last);
         // The veneers of this class begin here.
         let own = self.code.cursor() as u32;
@@ -307,7 +307,7 @@ impl TraceBuilder {
             if let Literal::Constant(value) = literal {
                 let word = start + 2 * self.veneers.intern(value);
                 if word == self.code.len() as u32 {
-                    self.emit_literal(value);
+                    self.emit_pair(value);
                 }
                 self.write_load(at, word);
             }
@@ -316,7 +316,7 @@ impl TraceBuilder {
             if let Literal::Mutable(index) = literal {
                 let Mutable { value, island, .. } = self.mutables[index as usize];
                 let word = match island {
-                    UNPLACED => self.emit_literal(value),
+                    UNPLACED => self.emit_pair(value),
                     word => word,
                 };
                 self.mutables[index as usize].island = word;
@@ -327,11 +327,11 @@ impl TraceBuilder {
         start
     }
 
-    /// Writes an 8-byte word, and returns where it is.
-    fn emit_literal(&mut self, value: u64) -> u32 {
+    /// Writes two words, the lower half first, and returns where they are.
+    pub(super) fn emit_pair(&mut self, words: u64) -> u32 {
         let at = self.code.len() as u32;
-        self.code.push(value as u32);
-        self.code.push((value >> 32) as u32);
+        self.code.push(words as u32);
+        self.code.push((words >> 32) as u32);
         at
     }
 }

@@ -63,6 +63,17 @@ impl Notes {
         &mut self.items[self.starts[kind]..self.cursors[kind]]
     }
 
+    /// The notes of a kind from that one on.
+    #[inline]
+    pub(super) fn since(&self, kind: impl Into<NoteKind>, first: usize) -> &[Note] {
+        self.of(kind).get(first..).unwrap_or(&[])
+    }
+
+    #[inline]
+    pub(super) fn since_mut(&mut self, kind: impl Into<NoteKind>, first: usize) -> &mut [Note] {
+        self.of_mut(kind).get_mut(first..).unwrap_or(&mut [])
+    }
+
     /// How many there are of a kind.
     #[inline]
     pub(super) fn count(&self, kind: impl Into<NoteKind>) -> usize {
